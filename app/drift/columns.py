@@ -1,0 +1,55 @@
+"""One column of decoded rows, ready to be binned."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+VALUE: Final = 0
+NULL: Final = 1
+INVALID: Final = 2
+
+NULL_CODE: Final = -1
+INVALID_CODE: Final = -2
+
+
+class Kind(StrEnum):
+    """How a feature's values are compared."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+class Role(StrEnum):
+    """What a feature is to its model."""
+
+    FEATURE = "feature"
+    PREDICTION = "prediction"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class NumericColumn:
+    """Doubles of shape (rows,) and, where some are missing, their state of the same shape."""
+
+    values: NDArray[np.float64]
+    state: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoricalColumn:
+    """Codes of shape (rows,) into distinct categories; negative codes are NULL_CODE and INVALID_CODE."""
+
+    codes: NDArray[np.int32]
+    categories: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+Column = NumericColumn | CategoricalColumn

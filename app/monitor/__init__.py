@@ -1,0 +1,1 @@
+"""The roads: record, evaluate, baseline, backtest, retain."""

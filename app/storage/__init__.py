@@ -1,0 +1,1 @@
+"""Postgres: values in, values out; the only importer of SQLAlchemy."""

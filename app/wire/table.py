@@ -1,0 +1,37 @@
+"""The rows of one body as named raw columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+RawColumn = list[Any] | pa.Array | pa.ChunkedArray
+
+LISTED_REJECTIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One refused row: its number in the body, from 0, and a stable reason."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Raw columns of equal length, beside the rows that could not be read.
+
+    `numbers` holds each kept row's number in the body; None when nothing was rejected. `text` says that cells
+    are CSV text, in which `true` and `false` are booleans.
+    """
+
+    rows: int
+    columns: Mapping[str, RawColumn]
+    received: int
+    numbers: NDArray[np.int64] | None = None
+    rejections: tuple[Rejection, ...] = field(default=())
+    text: bool = False
