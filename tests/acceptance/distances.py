@@ -1,0 +1,100 @@
+"""The scores of the contract in plain Python, straight from their definitions."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Final
+
+FINITE: Final = frozenset({"range", "value"})
+BGK: Final = 0.5826
+
+Bins = Sequence[Mapping[str, Any]]
+Counts = Sequence[int]
+
+
+def _shares(counts: Iterable[int]) -> list[float]:
+    held = list(counts)
+    total = sum(held)
+    return [one / total for one in held]
+
+
+def psi(bins: Bins, reference: Counts, current: Counts) -> float:
+    """Population stability index over the published groups; a zero on one side counts as half a row."""
+    groups: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for one, h, x in zip(bins, reference, current, strict=True):
+        groups[one["group"]][0] += h
+        groups[one["group"]][1] += x
+    rows, base = sum(current), sum(reference)
+    terms = []
+    for h, x in groups.values():
+        if x or h:
+            p, q = (x or 0.5) / rows, (h or 0.5) / base
+            terms.append((p - q) * math.log(p / q))
+    return math.fsum(terms)
+
+
+def js(reference: Counts, current: Counts) -> float:
+    """Jensen-Shannon divergence over the bins, in nats."""
+    terms = []
+    for q, p in zip(_shares(reference), _shares(current), strict=True):
+        terms += [one * math.log(2 * one / (p + q)) / 2 for one in (p, q) if one]
+    return math.fsum(terms)
+
+
+def tvd(reference: Counts, current: Counts) -> float:
+    """Total variation distance over the bins."""
+    pairs = zip(_shares(reference), _shares(current), strict=True)
+    return math.fsum(abs(p - q) for q, p in pairs) / 2
+
+
+def finite(bins: Bins, counts: Counts) -> list[int]:
+    """The counts of the finite bins alone."""
+    return [count for one, count in zip(bins, counts, strict=True) if one["kind"] in FINITE]
+
+
+def ks(bins: Bins, reference: Counts, current: Counts) -> tuple[float, float] | None:
+    """The interval that holds the Kolmogorov-Smirnov distance; None where a side has no finite value."""
+    h, x = finite(bins, reference), finite(bins, current)
+    if not sum(h) or not sum(x):
+        return None
+    q, p = _shares(h), _shares(x)
+    d = [a / sum(x) - b / sum(h) for a, b in zip(accumulate(x), accumulate(h), strict=True)]
+    before = [0.0, *d[:-1]]
+    low = max(abs(one) for one in d)
+    high = max(max(z + a, b - z) for z, a, b in zip(before, p, q, strict=True))
+    return low, max(low, high)
+
+
+def kolmogorov(t: float) -> float:
+    """The tail of Kolmogorov's distribution."""
+    if t <= 0:
+        return 1.0
+    terms = [(-1) ** (k - 1) * math.exp(-2 * k * k * t * t) for k in range(1, 2 + math.ceil(20 / t))]
+    return min(1.0, max(0.0, 2 * math.fsum(terms)))
+
+
+def ks_p(bins: Bins, reference: Counts, current: Counts) -> tuple[float, float] | None:
+    """The p-value corrected for being watched at the bins only, and the uncorrected one above it."""
+    interval = ks(bins, reference, current)
+    if interval is None:
+        return None
+    h, x = finite(bins, reference), finite(bins, current)
+    weight = math.sqrt(sum(h) * sum(x) / (sum(h) + sum(x)))
+    return kolmogorov(weight * interval[0] + BGK / math.sqrt(len(h))), kolmogorov(weight * interval[0])
+
+
+def wasserstein(bins: Bins, reference: Counts, current: Counts, *, scale: float) -> float | None:
+    """Distance over the mean positions of the bins in robust scales; None where a finite bin has no position."""
+    h, x = finite(bins, reference), finite(bins, current)
+    held = [one for one in bins if one["kind"] in FINITE]
+    if not sum(h) or not sum(x) or any(one["mean"] is None for one in held):
+        return None
+    d = [a / sum(x) - b / sum(h) for a, b in zip(accumulate(x), accumulate(h), strict=True)]
+    means = [one["mean"] for one in held]
+    return math.fsum(abs(d[i]) * (means[i + 1] - means[i]) for i in range(len(means) - 1)) / scale
+
+
+def share(bins: Bins, current: Counts, kind: str) -> float:
+    """The share of a reserved bin among all rows."""
+    return sum(count for one, count in zip(bins, current, strict=True) if one["kind"] == kind) / sum(current)
