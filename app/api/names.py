@@ -1,0 +1,50 @@
+"""Names and instants as they arrive in a URL."""
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from fastapi import Depends, Path, Query
+
+from app.errors import Refused
+from app.wire.names import check_name
+
+BATCH_ID_BYTES = 128
+
+
+def _decoded(raw: str, what: str, *, limit: int = 256) -> str:
+    try:
+        name = unquote(raw, errors="strict")
+    except UnicodeDecodeError as error:
+        code = "unlawful-name"
+        raise Refused(code, f"the {what} name is not UTF-8") from error
+    return check_name(name, what, limit=limit)
+
+
+def model_name(model: Annotated[str, Path(description="Name of the model.")]) -> str:
+    """Read the model's name from the path."""
+    return _decoded(model, "model")
+
+
+def batch_id(batch_id: Annotated[str, Path(description="Id of the batch, 1 to 128 bytes.")]) -> str:
+    """Read the batch's id from the path."""
+    return _decoded(batch_id, "batch", limit=BATCH_ID_BYTES)
+
+
+def feature_name(feature: Annotated[str, Path(description="Name of the feature.")]) -> str:
+    """Read the feature's name from the path."""
+    return _decoded(feature, "feature")
+
+
+ModelName = Annotated[str, Depends(model_name)]
+BatchId = Annotated[str, Depends(batch_id)]
+FeatureName = Annotated[str, Depends(feature_name)]
+
+
+def arm(
+    version: Annotated[str | None, Query(description="Version of the model; all where it makes sense.")] = None,
+) -> str | None:
+    """Read an optional version."""
+    return None if version is None or version == "" else check_name(version, "version")
+
+
+Version = Annotated[str | None, Depends(arm)]

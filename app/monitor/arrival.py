@@ -1,0 +1,115 @@
+"""Which rows of a table count, where and when: times, lateness and versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.columns import CategoricalColumn
+from app.drift.windows import window_starts
+from app.wire.names import lawful
+from app.wire.table import LISTED_REJECTIONS, Rejection, Table
+from app.wire.times import MISSING, UNREADABLE, instants
+from app.wire.values import categorical
+
+DEFAULT_VERSION = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """How a model reads times and what it calls late."""
+
+    window_us: int
+    late_horizon_us: int
+    future_tolerance_us: int
+    zone: ZoneInfo
+    naive: str
+    time_column: str
+    version_column: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The accepted rows of a table, and a count of the others.
+
+    `rows` holds the positions of the accepted rows within the table, `starts` the window of each and `arms` its
+    version as an index into `versions`.
+    """
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    arms: NDArray[np.int32]
+    versions: tuple[str, ...]
+    late: int
+    future: int
+    rejected: int
+    rejections: tuple[Rejection, ...]
+    untimed: int
+    ambiguous: int
+
+
+def arrive(  # noqa: PLR0913 - one row's way in depends on all of them
+    table: Table,
+    clockwork: Clockwork,
+    *,
+    now_us: int,
+    version: str | None,
+    backfill: bool,
+) -> Arrival:
+    """Sort the rows of a table into accepted, late, future and rejected."""
+    times = instants(
+        table.columns.get(clockwork.time_column),
+        table.rows,
+        receipt_us=now_us,
+        naive=clockwork.naive,
+        zone=clockwork.zone,
+        text=table.text,
+    )
+    readable = times.state != UNREADABLE
+    late = readable & (times.us < now_us - clockwork.late_horizon_us) & (not backfill)
+    future = readable & (times.us > now_us + clockwork.future_tolerance_us)
+    rows = np.flatnonzero(readable & ~late & ~future)
+    arms, versions = _arms(table, rows, column=clockwork.version_column, fallback=version or DEFAULT_VERSION)
+    unreadable = np.flatnonzero(~readable)
+    return Arrival(
+        rows=rows,
+        starts=window_starts(times.us[rows], clockwork.window_us),
+        arms=arms,
+        versions=versions,
+        late=int(late.sum()),
+        future=int(future.sum()),
+        rejected=table.received - table.rows + len(unreadable),
+        rejections=_rejections(table, unreadable),
+        untimed=int((times.state[rows] == MISSING).sum()),
+        ambiguous=times.ambiguous,
+    )
+
+
+def _rejections(table: Table, unreadable: NDArray[np.int64]) -> tuple[Rejection, ...]:
+    first = unreadable[:LISTED_REJECTIONS]
+    numbers = first if table.numbers is None else table.numbers[first]
+    unread = [Rejection(int(number), "unreadable time") for number in numbers]
+    return tuple(sorted([*table.rejections, *unread], key=lambda one: one.row)[:LISTED_REJECTIONS])
+
+
+def _arms(
+    table: Table, rows: NDArray[np.int64], *, column: str | None, fallback: str
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    raw = None if column is None else table.columns.get(column)
+    if raw is None:
+        return np.zeros(len(rows), np.int32), (fallback,)
+    named: CategoricalColumn = categorical(raw, text=table.text)
+    positions: dict[str, int] = {fallback: 0}
+    lookup = np.array(
+        [positions.setdefault(name, len(positions)) if lawful(name) else 0 for name in named.categories] or [0],
+        np.int32,
+    )
+    codes = named.codes[rows]
+    return np.where(codes < 0, 0, lookup[np.maximum(codes, 0)]).astype(np.int32), tuple(positions)
+
+
+def take(columns: Mapping[str, object], names: frozenset[str]) -> list[str]:
+    """List, in a stable order, the columns that no feature of the model is named after."""
+    return sorted(name for name in columns if name not in names)

@@ -1,0 +1,91 @@
+"""What is watched, kept in memory for a moment: models, their settings and their baselines."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from app.drift.baseline import Baseline
+from app.errors import Conflict, NotFound
+from app.monitor.configuration import Configuration, restored
+from app.storage import baselines, models
+from app.storage.baselines import Activation
+from app.storage.database import Database
+
+KEPT_BASELINES = 64
+NO_BASELINE_RETRY_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A model with its settings and the baselines that hold, by the window from which they do."""
+
+    model: models.Model
+    configuration: Configuration
+    schedule: tuple[Activation, ...]
+
+    @property
+    def id(self) -> int:
+        """Give the model's id."""
+        return self.model.id
+
+    def activation(self, start_us: int) -> Activation:
+        """Give the activation that holds for a window; Conflict when there is none."""
+        found = baselines.active_at(self.schedule, start_us)
+        if found is None:
+            code = "no-baseline"
+            detail = f"the model {self.model.name!r} has no active baseline"
+            raise Conflict(code, detail, retryable=True, retry_after=NO_BASELINE_RETRY_S)
+        return found
+
+
+class Catalog:
+    """Models by name, read from the database at most once in a while."""
+
+    def __init__(self, database: Database, *, ttl_s: float = 1.0) -> None:
+        """Read through to a database; an entry is trusted for `ttl_s` seconds."""
+        self._database = database
+        self._ttl_s = ttl_s
+        self._lock = threading.Lock()
+        self._watched: dict[str, tuple[float, Watched]] = {}
+        self._baselines: OrderedDict[int, Baseline] = OrderedDict()
+
+    def watched(self, name: str, *, fresh: bool = False) -> Watched:
+        """Give a model by name; NotFound when there is none."""
+        now = time.monotonic()
+        entry = self._watched.get(name)
+        if entry is not None and not fresh and now - entry[0] < self._ttl_s:
+            return entry[1]
+        with self._database.snapshot() as conn:
+            model = models.find(conn, name)
+            schedule = () if model is None else baselines.schedule(conn, model.id)
+        if model is None:
+            self._watched.pop(name, None)
+            code = "unknown-model"
+            raise NotFound(code, f"there is no model {name!r}")
+        watched = Watched(model, restored(model.config), schedule)
+        self._watched[name] = (now, watched)
+        return watched
+
+    def names(self) -> list[str]:
+        """List the names of all models."""
+        with self._database.snapshot() as conn:
+            return [model.name for model in models.listed(conn)]
+
+    def forget(self, name: str) -> None:
+        """Read a model anew the next time."""
+        self._watched.pop(name, None)
+
+    def baseline(self, baseline_id: int) -> Baseline:
+        """Give a baseline by its id; baselines never change, so it is read once."""
+        with self._lock:
+            if baseline_id in self._baselines:
+                self._baselines.move_to_end(baseline_id)
+                return self._baselines[baseline_id]
+        with self._database.snapshot() as conn:
+            loaded = baselines.load(conn, baseline_id)
+        with self._lock:
+            self._baselines[baseline_id] = loaded
+            while len(self._baselines) > KEPT_BASELINES:
+                self._baselines.popitem(last=False)
+        return loaded

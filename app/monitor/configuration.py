@@ -1,0 +1,116 @@
+"""How a model is watched: windows, time rules, names of columns and the budget of pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.drift.windows import lawful_length
+from app.durations import format_duration, parse_duration
+from app.errors import Refused
+from app.monitor.arrival import Clockwork
+from app.wire.names import check_name
+
+_DURATIONS: Final = ("window", "late_horizon", "future_tolerance")
+_LONGEST_US: Final = 100 * 366 * 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings of one model; times in microseconds."""
+
+    window: int = 3_600_000_000
+    timezone: str = "UTC"
+    late_horizon: int = 86_400_000_000
+    future_tolerance: int = 600_000_000
+    time_column: str = "timestamp"
+    naive_timestamps: str = "utc"
+    version_column: str | None = None
+    envelope: tuple[str, ...] = ()
+    pages_per_month: float = 1.0
+
+    def document(self) -> dict[str, object]:
+        """Write the settings as people read and send them."""
+        return {
+            "window": format_duration(self.window),
+            "timezone": self.timezone,
+            "late_horizon": format_duration(self.late_horizon),
+            "future_tolerance": format_duration(self.future_tolerance),
+            "time_column": self.time_column,
+            "naive_timestamps": self.naive_timestamps,
+            "version_column": self.version_column,
+            "envelope": list(self.envelope),
+            "alert_budget": {"pages_per_month": self.pages_per_month},
+        }
+
+    def clockwork(self) -> Clockwork:
+        """Give the part of the settings that reading rows depends on."""
+        return Clockwork(
+            window_us=self.window,
+            late_horizon_us=self.late_horizon,
+            future_tolerance_us=self.future_tolerance,
+            zone=ZoneInfo(self.timezone),
+            naive=self.naive_timestamps,
+            time_column=self.time_column,
+            version_column=self.version_column,
+        )
+
+
+def changed(current: Configuration, document: Mapping[str, Any]) -> Configuration:
+    """Apply the given fields of a document; Refused for an unlawful one."""
+    fields = {name: value for name, value in document.items() if name in Configuration.__dataclass_fields__}
+    for name in _DURATIONS:
+        if fields.get(name) is not None:
+            fields[name] = _duration(name, fields[name])
+    for name in ("time_column", "version_column"):
+        if fields.get(name) is not None:
+            check_name(fields[name], name)
+    if fields.get("envelope") is not None:
+        fields["envelope"] = tuple(check_name(key, "envelope") for key in fields["envelope"])
+    if document.get("alert_budget") is not None:
+        fields["pages_per_month"] = float(document["alert_budget"]["pages_per_month"])
+    absent = {name for name, value in fields.items() if value is None and name != "version_column"}
+    result = replace(current, **{name: value for name, value in fields.items() if name not in absent})
+    _check(result)
+    return result
+
+
+def restored(document: Mapping[str, Any]) -> Configuration:
+    """Read stored settings back."""
+    return changed(Configuration(), document)
+
+
+def check_retention(configuration: Configuration, *, retention_us: int, margin_us: int) -> None:
+    """Refuse a horizon so long that a replay could outlive the memory of batch ids."""
+    spare = retention_us - margin_us - configuration.window - configuration.future_tolerance
+    if configuration.late_horizon > spare:
+        largest = format_duration(spare // 1_000_000 * 1_000_000) if spare > 0 else "0s"
+        detail = (
+            f"late_horizon {format_duration(configuration.late_horizon)} + future_tolerance + window + margin exceeds"
+            f" the ledger retention {format_duration(retention_us)}; the largest horizon that fits is {largest}"
+        )
+        code = "horizon-exceeds-retention"
+        raise Refused(code, detail, extra={"largest": largest})
+
+
+def _duration(name: str, text: object) -> int:
+    try:
+        us = parse_duration(str(text))
+    except ValueError as error:
+        code = "unlawful-duration"
+        raise Refused(code, f"{name}: {error}") from error
+    if us > _LONGEST_US:
+        code = "unlawful-duration"
+        raise Refused(code, f"{name} is longer than a hundred years")
+    return us
+
+
+def _check(configuration: Configuration) -> None:
+    if not lawful_length(configuration.window):
+        code = "unlawful-window"
+        raise Refused(code, "a window must divide a week, or be one week")
+    try:
+        ZoneInfo(configuration.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        code = "unknown-timezone"
+        raise Refused(code, f"no such time zone: {configuration.timezone[:64]!r}") from error

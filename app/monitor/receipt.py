@@ -1,0 +1,91 @@
+"""What a sender is told about its batch."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.monitor.arrival import Arrival
+from app.wire.table import Rejection, Table
+
+SAMPLED_NAMES = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant_text(us: int) -> str:
+    """Write microseconds since 1970 as RFC 3339 in UTC."""
+    moment = _EPOCH + timedelta(microseconds=us)
+    return moment.isoformat(timespec="microseconds" if us % 1_000_000 else "seconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The counts of one batch, as stored and answered."""
+
+    batch_id: str
+    received: int
+    accepted: int
+    late: int
+    future: int
+    rejected: int
+    rejections: tuple[Rejection, ...]
+    ignored: tuple[str, ...]
+    windows: tuple[tuple[int, int], ...]
+    baseline: int
+    untimed: int
+    ambiguous: int
+    server_time_us: int
+
+    @classmethod
+    def of(  # noqa: PLR0913 - a receipt tells all of it
+        cls, batch_id: str, table: Table, arrival: Arrival, *, ignored: list[str], baseline: int, now_us: int
+    ) -> "Receipt":
+        """Sum up an arrival."""
+        return cls(
+            batch_id=batch_id,
+            received=table.received,
+            accepted=len(arrival.rows),
+            late=arrival.late,
+            future=arrival.future,
+            rejected=arrival.rejected,
+            rejections=arrival.rejections,
+            ignored=tuple(ignored),
+            windows=tuple(sorted(Counter(arrival.starts.tolist()).items())),
+            baseline=baseline,
+            untimed=arrival.untimed,
+            ambiguous=arrival.ambiguous,
+            server_time_us=now_us,
+        )
+
+    def text(self) -> str:
+        """Write the receipt as it is stored."""
+        return json.dumps(
+            {
+                "batch_id": self.batch_id,
+                "duplicate": False,
+                "rows": {
+                    "received": self.received,
+                    "accepted": self.accepted,
+                    "late": self.late,
+                    "future": self.future,
+                    "rejected": self.rejected,
+                },
+                "rejections": [{"row": one.row, "reason": one.reason} for one in self.rejections],
+                "ignored_features": {"count": len(self.ignored), "sample": list(self.ignored[:SAMPLED_NAMES])},
+                "windows": [{"start": instant_text(start), "rows": rows} for start, rows in self.windows],
+                "baseline": self.baseline,
+                "untimed": self.untimed,
+                "ambiguous": self.ambiguous,
+                "server_time": instant_text(self.server_time_us),
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+def as_duplicate(text: str) -> dict[str, Any]:
+    """Turn a stored receipt into the answer to a repeated delivery."""
+    receipt: dict[str, Any] = json.loads(text)
+    receipt["duplicate"] = True
+    return receipt

@@ -1,0 +1,157 @@
+"""The road of a batch: bytes, columns, windows, counts, commit."""
+
+import json
+from concurrent.futures import TimeoutError as LateError
+from typing import Any
+
+import numpy as np
+
+from app.drift.columns import Column, Kind
+from app.drift.counting import count
+from app.errors import Conflict, Refused, Unavailable
+from app.monitor.arrival import Arrival, arrive
+from app.monitor.catalog import Watched
+from app.monitor.parcel import Parcel
+from app.monitor.receipt import Receipt, as_duplicate
+from app.monitor.service import Service
+from app.storage.ledger import Delivery, Delta, Outcome, Result
+from app.wire.decode import decode
+from app.wire.table import Table
+from app.wire.values import categorical, numeric
+
+REBINNINGS = 5
+
+
+def record_batch(service: Service, name: str, parcel: Parcel) -> dict[str, Any]:
+    """Count the rows of a batch once and give its receipt, after they are committed."""
+    for attempt in range(REBINNINGS):
+        watched = service.catalog.watched(name, fresh=attempt > 0)
+        with service.decodes:
+            delivery = prepare(service, watched, parcel)
+        receipt = commit(service, delivery)
+        if receipt is not None:
+            return receipt
+    code = "model-changing"
+    raise Unavailable(code, "the model kept changing while the batch was counted", retry_after=1)
+
+
+def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
+    """Decode and bin a batch under the settings and baselines in force."""
+    now_us = service.now_us()
+    watched.activation(now_us)
+    table = decode(parcel.body, parcel.content_type, row_count=parcel.row_count)
+    _check_size(service, table)
+    arrival = arrive(
+        table,
+        watched.configuration.clockwork(),
+        now_us=now_us,
+        version=parcel.version,
+        backfill=parcel.backfill,
+    )
+    deltas, number = _deltas(service, watched, table, arrival=arrival)
+    receipt = Receipt.of(
+        parcel.batch_id, table, arrival, ignored=ignored(watched, table), baseline=number, now_us=now_us
+    )
+    return Delivery(
+        model_id=watched.id,
+        model_revision=watched.model.revision,
+        batch_id=parcel.batch_id,
+        fingerprint=parcel.fingerprint(),
+        receipt=receipt.text(),
+        received_us=now_us,
+        rows_accepted=len(arrival.rows),
+        rows_late=arrival.late,
+        rows_future=arrival.future,
+        rows_rejected=arrival.rejected,
+        deltas=deltas,
+        backfill=parcel.backfill,
+    )
+
+
+def commit(service: Service, delivery: Delivery) -> dict[str, Any] | None:
+    """Hand a delivery to the committer and wait; None when it has to be binned again."""
+    future = service.committer.submit(delivery)
+    try:
+        outcome: Outcome = future.result(timeout=service.policy.request_deadline_us / 1e6)
+    except LateError as error:
+        code = "outcome-unknown"
+        detail = "the database did not answer in time; send the same bytes again"
+        raise Unavailable(code, detail, stored="unknown", retry_after=2) from error
+    match outcome.result:
+        case Result.STALE:
+            return None
+        case Result.REUSED:
+            code = "batch-id-reused"
+            raise Refused(code, f"the batch id {delivery.batch_id!r} was used for other bytes")
+        case Result.IN_PROGRESS:
+            code = "batch-in-progress"
+            raise Conflict(code, "the same batch is being committed right now", retryable=True, retry_after=1)
+        case Result.DUPLICATE:
+            return as_duplicate(outcome.receipt or "{}")
+        case Result.STORED:
+            parsed: dict[str, Any] = json.loads(delivery.receipt)
+            return parsed
+
+
+def ignored(watched: Watched, table: Table) -> list[str]:
+    """List the columns that are no feature of the model and steer nothing."""
+    known = {feature.name for feature in watched.model.features}
+    known |= {watched.configuration.time_column, watched.configuration.version_column or ""}
+    return sorted(name for name in table.columns if name not in known)
+
+
+def columns_of(table: Table, kinds: dict[str, Kind]) -> dict[str, Column]:
+    """Read the raw columns that are features, each as its kind says."""
+    return {
+        name: (numeric if kind is Kind.NUMERIC else categorical)(table.columns[name], text=table.text)
+        for name, kind in kinds.items()
+        if name in table.columns
+    }
+
+
+def _check_size(service: Service, table: Table) -> None:
+    if table.received > service.policy.max_rows:
+        code = "too-many-rows"
+        raise Refused(
+            code,
+            f"a batch may hold {service.policy.max_rows} rows, this one has {table.received}",
+            extra={"limit": service.policy.max_rows, "actual": table.received},
+        )
+
+
+def _deltas(
+    service: Service, watched: Watched, table: Table, *, arrival: Arrival
+) -> tuple[tuple[Delta, ...], int]:
+    """Count the accepted rows by baseline, version and window."""
+    if not len(arrival.rows):
+        return (), watched.activation(service.now_us()).number
+    cells = np.stack([arrival.starts, arrival.arms.astype(np.int64)])
+    groups, membership = np.unique(cells, axis=1, return_inverse=True)
+    if groups.shape[1] > service.policy.max_windows:
+        code = "too-many-windows"
+        raise Refused(code, f"a batch may touch {service.policy.max_windows} windows, not {groups.shape[1]}")
+    activations = [watched.activation(int(start)) for start in groups[0]]
+    deltas: list[Delta] = []
+    for baseline_id in sorted({activation.baseline_id for activation in activations}):
+        mine = np.array([activation.baseline_id == baseline_id for activation in activations])
+        rank = np.cumsum(mine) - 1
+        chosen = mine[membership.ravel()]
+        rows = arrival.rows[chosen]
+        baseline = service.catalog.baseline(baseline_id)
+        kinds = {feature.name: feature.kind for feature in baseline.features}
+        columns = columns_of(table, kinds)
+        if len(rows) != table.rows:
+            columns = {name: column.take(rows) for name, column in columns.items()}
+        counted = count(baseline, columns, rank[membership.ravel()[chosen]], int(mine.sum()))
+        for position, group in enumerate(np.flatnonzero(mine)):
+            deltas.append(
+                Delta(
+                    baseline_id=baseline_id,
+                    version=arrival.versions[int(groups[1, group])],
+                    window_start_us=int(groups[0, group]),
+                    rows=int(counted.rows[position]),
+                    counts=counted.counts[position],
+                    sums=counted.sums[position],
+                )
+            )
+    return tuple(deltas), max(activation.number for activation in activations)

@@ -1,0 +1,51 @@
+"""What every road shares: the database, the catalog, the committer, the counters."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.metrics.instruments import Instruments
+from app.monitor.catalog import Catalog
+from app.storage.committer import GroupCommitter
+from app.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that the roads depend on; times in microseconds, sizes in bytes."""
+
+    scratch: Path
+    fold_interval_us: int = 500_000
+    evaluate_interval_us: int = 5_000_000
+    refresh_interval_us: int = 500_000
+    prune_interval_us: int = 600_000_000
+    close_delay_us: int = 0
+    min_rows: int = 30
+    min_reference_windows: int = 200
+    ledger_retention_us: int = 259_200_000_000
+    ledger_margin_us: int = 3_600_000_000
+    request_deadline_us: int = 10_000_000
+    max_decodes: int = 2
+    max_rows: int = 200_000
+    max_columns: int = 5_000
+    max_windows: int = 2_000
+    max_models: int = 500
+    max_series: int = 200_000
+    max_decoded_bytes: int = 16 * 2**20
+    max_baseline_bytes: int = 64 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One replica's share of the work."""
+
+    database: Database
+    committer: GroupCommitter
+    catalog: Catalog
+    instruments: Instruments
+    policy: Policy
+    decodes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
+
+    def now_us(self) -> int:
+        """Give the database's time, which all replicas share."""
+        return self.database.clock_us()

@@ -1,0 +1,77 @@
+"""Every setting of the service, read once from the environment."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.durations import format_duration, parse_duration
+
+PREFIX: Final = "DRIFTGAUGE_"
+_FOREIGN: Final = ("DRIFTGAUGE_TEST_",)
+
+
+def _microseconds(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_microseconds),
+    PlainSerializer(format_duration, return_type=str),
+    Field(ge=0),
+]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """The service's settings; the variable of each is DRIFTGAUGE_ plus its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path(".driftgauge"), description="Where the embedded Postgres and temporary files live.")
+    database_url: str | None = Field(None, description="Postgres to use; without one an embedded Postgres is started.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    wait_database: Duration = Field("30s", validate_default=True, description="How long to wait for the database.")
+    database_connections: Count = Field(12, description="Connections kept to the database by one process.")
+    prepared_statements: bool = Field(default=False, description="Off behind a transaction-mode pooler.")
+    allow_unsafe_postgres: bool = Field(default=False, description="Serve although Postgres runs with fsync off.")
+
+    fold_interval: Duration = Field("500ms", validate_default=True, description="Pause between folds of the journal.")
+    evaluate_interval: Duration = Field("5s", validate_default=True, description="Pause between evaluations.")
+    refresh_interval: Duration = Field("500ms", validate_default=True, description="Pause between looks for changes.")
+    prune_interval: Duration = Field("10m", validate_default=True, description="Pause between prunings.")
+    close_delay: Duration = Field("0s", validate_default=True, description="Wait after a window's end.")
+    min_rows: Count = Field(30, description="Rows a window needs to be scored.")
+    min_reference_windows: Count = Field(200, description="Reference windows a calibration asks for.")
+    ledger_retention: Duration = Field("72h", validate_default=True, description="How long a batch id is remembered.")
+    ledger_margin: Duration = Field("1h", validate_default=True, description="Safety margin within the retention.")
+    pairing_timeout: Duration = Field("30s", validate_default=True, description="Wait for the other half of a pair.")
+
+    request_deadline: Duration = Field("10s", validate_default=True, description="Longest time to answer a request.")
+    database_deadline: Duration = Field("8s", validate_default=True, description="Longest time of a database call.")
+    drain_deadline: Duration = Field("8s", validate_default=True, description="Longest time to finish on SIGTERM.")
+    max_body_bytes: Count = Field(16 * 2**20, description="Largest ingest body on the wire.")
+    max_decoded_bytes: Count = Field(16 * 2**20, description="Largest ingest body after decompression.")
+    max_baseline_bytes: Count = Field(64 * 2**30, description="Largest baseline upload.")
+    max_inflight_bytes: Count = Field(128 * 2**20, description="Body bytes held by all requests together.")
+    max_decodes: Count = Field(2, description="Bodies decoded at the same time.")
+    max_queued_batches: Count = Field(2000, description="Batches waiting for a commit.")
+    max_rows: Count = Field(200_000, description="Rows in one batch.")
+    max_columns: Count = Field(5_000, description="Features of one model.")
+    max_windows: Count = Field(2_000, description="Windows touched by one batch.")
+    max_models: Count = Field(500, description="Models kept by one service.")
+    max_series: Count = Field(200_000, description="Drift series on /metrics of one process.")
+    reservoir_size: Count = Field(2_000, description="Rows sampled of each window.")
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Yield each DRIFTGAUGE_ variable that is no setting, with the nearest name that is one."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.startswith(_FOREIGN):
+            yield name, next(iter(difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)), None)
