@@ -1,1 +1,1 @@
-"""Postgres: values in, values out; the only importer of SQLAlchemy."""
+"""Postgres: everything that is kept."""

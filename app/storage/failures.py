@@ -1,0 +1,64 @@
+"""What a failure of the database means to a caller."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from app.errors import Unavailable
+
+_DISK_FULL: Final = "53100"
+_DOWN: Final = ("08", "53", "57P", "58", "XX")
+_CONTENTION: Final = frozenset({"40001", "40P01", "55P03", "57014", "25P03", "25P04"})
+_DATA: Final = ("22", "23")
+
+
+def sqlstate(error: BaseException) -> str:
+    """The five-letter code of a database error, or nothing when the server did not answer."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(origin, "sqlstate", None) or "")
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Whether the connection is gone, so that nobody knows what became of an unanswered COMMIT."""
+    return error.connection_invalidated or not sqlstate(error) or sqlstate(error).startswith(("57P", "08"))
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Whether the values themselves cannot be stored."""
+    return isinstance(error, ValueError) or (isinstance(error, DBAPIError) and sqlstate(error).startswith(_DATA))
+
+
+def outcome_unknown() -> Unavailable:
+    """The answer to COMMIT was lost."""
+    return Unavailable(
+        "outcome-unknown", "The database was lost while it committed; send it again.", stored="unknown", retry_after=1
+    )
+
+
+def unavailable(error: DBAPIError | PoolTimeoutError) -> Unavailable | None:
+    """The problem a caller is shown, or None for a mistake of ours."""
+    if isinstance(error, PoolTimeoutError):
+        return Unavailable("storage-unavailable", "All connections to the database are busy.", retry_after=2)
+    state = sqlstate(error)
+    if state == _DISK_FULL:
+        return Unavailable("storage-full", f"PostgreSQL reported {state} (disk full).", retry_after=10)
+    if state in _CONTENTION:
+        return Unavailable("storage-unavailable", f"PostgreSQL reported {state}; try again.", retry_after=1)
+    if is_lost(error) or state.startswith(_DOWN):
+        return Unavailable("storage-unavailable", "The database does not answer.", retry_after=3)
+    return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn failures of the database into the problem a caller is shown."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError) as error:
+        problem = unavailable(error)
+        if problem is None:
+            raise
+        raise problem from error

@@ -1,0 +1,13 @@
+"""The advisory locks, all held until the end of a transaction."""
+
+from enum import IntEnum
+
+
+class Lock(IntEnum):
+    """First half of an advisory lock's key; the second is a model's id, or 0."""
+
+    MIGRATE = 1_147_430_401
+    MODEL = 1_147_430_402
+    FOLD = 1_147_430_403
+    PRUNE = 1_147_430_404
+    AUDIT = 1_147_430_405
