@@ -1,0 +1,63 @@
+"""The drift series: their names, what they teach, and which survive when there are too many."""
+
+from typing import Final
+
+SCORE: Final = "drift_score"
+THRESHOLD: Final = "drift_score_threshold"
+SCORED: Final = "drift_feature_scored"
+FEATURES: Final = "drift_features"
+WINDOW_ROWS: Final = "drift_window_rows"
+WINDOW_START: Final = "drift_window_start_timestamp_seconds"
+WINDOW_END: Final = "drift_window_end_timestamp_seconds"
+LAST_ROW: Final = "drift_last_row_timestamp_seconds"
+SILENCE_LIMIT: Final = "drift_silence_limit_seconds"
+MEAN: Final = "drift_feature_mean"
+BASELINE: Final = "drift_baseline_info"
+BASELINE_CREATED: Final = "drift_baseline_created_timestamp_seconds"
+BUDGET: Final = "drift_alert_budget_pages_per_month"
+EPISODE: Final = "drift_episode_info"
+
+VOLUME: Final = "volume"
+
+HELP: Final = {
+    SCORE: (
+        "How far the last evaluated window is from its reference, by statistic. Statistics have different scales: "
+        "compare each with drift_score_threshold, never sum or average over statistic. Larger means more drift."
+    ),
+    THRESHOLD: (
+        "The line drift_score is compared with, resolved for this series; a calibrated line moves with the window. "
+        "No sample means that the line is off."
+    ),
+    SCORED: (
+        "1 when the last evaluated window gave this feature a score, 0 when it kept an older one: too few rows, or "
+        "still calibrating."
+    ),
+    FEATURES: "Number of features in each status; the statuses of a version add up to its features.",
+    WINDOW_ROWS: "Accepted rows of the last evaluated window.",
+    WINDOW_START: "Start of the last evaluated window, as Unix time.",
+    WINDOW_END: "End of the last evaluated window, as Unix time; time() minus this is the age of the scores.",
+    LAST_ROW: "When the last accepted row was received, as Unix time; time() minus this is the silence of the feed.",
+    SILENCE_LIMIT: (
+        "The longest silence that is normal for this feed; compare with time() - drift_last_row_timestamp_seconds."
+    ),
+    MEAN: "Mean of the finite values of a numeric feature in the last evaluated window, in the feature's own unit.",
+    BASELINE: "Always 1; the label names the active baseline, so a change of baseline is a change of series.",
+    BASELINE_CREATED: "When the active baseline was made, as Unix time.",
+    BUDGET: "Pages a month that the owner accepts for this model; calibrated lines follow from it.",
+    EPISODE: "Always 1 while an episode is open; the label names its most likely cause.",
+}
+
+KEPT: Final = (
+    "evidence",
+    "volume",
+    "null_ratio",
+    "unseen_ratio",
+    "invalid_ratio",
+    "psi",
+    "ks",
+    "ratio",
+    "wasserstein",
+    "js",
+    "tvd",
+)
+"""The order in which statistics are given room under the series cap: the one that pages first."""

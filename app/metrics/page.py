@@ -1,0 +1,79 @@
+"""The /metrics page: ready drift bytes, then this process's own series."""
+
+import struct
+import zlib
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import exposition as text
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from app.metrics.exposition import DriftPage, render
+from app.metrics.instruments import Instruments
+from app.metrics.snapshot import ModelView
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+_WORD: Final = 0xFFFFFFFF
+
+
+class Page:
+    """Everything one process exposes; `publish` may run in any thread while `render` serves."""
+
+    def __init__(self, instruments: Instruments, *, max_series: int) -> None:
+        """Start with no drift series."""
+        self._instruments = instruments
+        self._max_series = max_series
+        self._drift: DriftPage = render((), max_series=max_series)
+
+    def publish(self, models: Iterable[ModelView]) -> DriftPage:
+        """Replace the drift series; the next scrape shows them."""
+        drift = render(models, max_series=self._max_series)
+        self._drift = drift
+        self._instruments.series_dropped.set(drift.dropped)
+        return drift
+
+    def render(self, accept: str | None, accept_encoding: str | None) -> tuple[bytes, str, str | None]:
+        """The page, its content type, and `gzip` or None as its content encoding."""
+        drift = self._drift
+        modern = _wants_openmetrics(accept or "")
+        generate = openmetrics.generate_latest if modern else text.generate_latest
+        live = generate(self._instruments.registry)
+        kind = OPENMETRICS if modern else TEXT
+        if _quality(accept_encoding or "", ("gzip", "*")) > 0:
+            return _gzip(drift, live), kind, "gzip"
+        return drift.plain + live, kind, None
+
+
+def _gzip(drift: DriftPage, live: bytes) -> bytes:
+    """One gzip member: some clients stop after the first, so two may not be joined."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    tail = packer.compress(live) + packer.flush()
+    crc = zlib.crc32(live, drift.crc)
+    size = (len(drift.plain) + len(live)) & _WORD
+    return b"".join((_GZIP_HEADER, drift.deflated, tail, struct.pack("<II", crc, size)))
+
+
+def _wants_openmetrics(accept: str) -> bool:
+    modern = _quality(accept, ("application/openmetrics-text",))
+    return modern > 0 and modern >= _quality(accept, ("text/plain",))
+
+
+def _quality(header: str, names: tuple[str, ...]) -> float:
+    """The highest weight that a header gives any of these names; 0 when it names none."""
+    best = 0.0
+    for item in header.split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        if name in names:
+            weights = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+            best = max(best, _weight(weights[0]) if weights else 1.0)
+    return best
+
+
+def _weight(text_: str) -> float:
+    try:
+        return float(text_)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,66 @@
+"""What a scrape shows of every model, as plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+STATUSES: Final = ("ok", "warning", "critical", "insufficient_rows", "calibrating", "no_baseline")
+SEVERITIES: Final = ("warning", "critical")
+
+Lines = Mapping[tuple[str, str], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """One feature of one version after its last evaluated window.
+
+    `scores` maps a statistic to its value; `thresholds` maps (statistic, severity) to the resolved line. None and
+    NaN mean that there is no sample. A feature that could not be scored keeps its last scores, with `scored` False.
+    """
+
+    name: str
+    status: str
+    scored: bool
+    scores: Mapping[str, float | None]
+    thresholds: Lines = field(default_factory=dict)
+    mean: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeView:
+    """One open episode; `feature` is empty for volume."""
+
+    feature: str
+    statistic: str
+    severity: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One version of a model: its last evaluated window (None before the first), features and open episodes.
+
+    `volume` is that window's rows; `silence_us` is how long the feed may be quiet before it counts as silent, None
+    for no limit.
+    """
+
+    version: str
+    features: Sequence[FeatureView] = ()
+    window_start_us: int | None = None
+    window_end_us: int | None = None
+    volume: int | None = None
+    volume_thresholds: Mapping[str, float | None] = field(default_factory=dict)
+    last_row_us: int | None = None
+    silence_us: int | None = None
+    episodes: Sequence[EpisodeView] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model: its active baseline, if any, its budget and its versions."""
+
+    name: str
+    baseline: int | None = None
+    baseline_created_us: int | None = None
+    pages_per_month: float | None = None
+    versions: Sequence[VersionView] = ()
