@@ -89,13 +89,14 @@ def zipped(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
 
 
-LOOSE: Final[Mapping[str, tuple[str, Callable[[Sequence[Any]], bytes]]]] = {
+Formats = dict[str, tuple[str, Callable[[Sequence[Any]], bytes]]]
+LOOSE: Final[Formats] = {
     "rows": (JSON, as_rows),
     "array": (JSON, as_array),
     "columns": (JSON, as_columns),
     "ndjson": (NDJSON, as_ndjson),
 }
-TYPED: Final[Mapping[str, tuple[str, Callable[[Sequence[Any]], bytes]]]] = {
+TYPED: Final[Formats] = {
     "csv": (CSV, as_csv),
     "parquet": (PARQUET, as_parquet),
     "arrow": (ARROW, as_arrow),

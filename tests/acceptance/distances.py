@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-FINITE: Final = frozenset({"range", "value"})
+from acceptance.oracle import FINITE_KINDS
+
 BGK: Final = 0.5826
 
 Bins = Sequence[Mapping[str, Any]]
@@ -50,7 +51,7 @@ def tvd(reference: Counts, current: Counts) -> float:
 
 def finite(bins: Bins, counts: Counts) -> list[int]:
     """The counts of the finite bins alone."""
-    return [count for one, count in zip(bins, counts, strict=True) if one["kind"] in FINITE]
+    return [count for one, count in zip(bins, counts, strict=True) if one["kind"] in FINITE_KINDS]
 
 
 def ks(bins: Bins, reference: Counts, current: Counts) -> tuple[float, float] | None:
@@ -84,11 +85,11 @@ def ks_p(bins: Bins, reference: Counts, current: Counts) -> tuple[float, float] 
     return kolmogorov(weight * interval[0] + BGK / math.sqrt(len(h))), kolmogorov(weight * interval[0])
 
 
-def wasserstein(bins: Bins, reference: Counts, current: Counts, *, scale: float) -> float | None:
+def wasserstein(bins: Bins, reference: Counts, current: Counts, *, scale: float | None) -> float | None:
     """Distance over the mean positions of the bins in robust scales; None where a finite bin has no position."""
     h, x = finite(bins, reference), finite(bins, current)
-    held = [one for one in bins if one["kind"] in FINITE]
-    if not sum(h) or not sum(x) or any(one["mean"] is None for one in held):
+    held = [one for one in bins if one["kind"] in FINITE_KINDS]
+    if not scale or not sum(h) or not sum(x) or any(one["mean"] is None for one in held):
         return None
     d = [a / sum(x) - b / sum(h) for a, b in zip(accumulate(x), accumulate(h), strict=True)]
     means = [one["mean"] for one in held]

@@ -18,6 +18,7 @@ NOT_A_NUMBER: Final = re.compile(r"[+-]?nan", re.IGNORECASE)
 INSTANT: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?:([Zz])|([+-])(\d\d):(\d\d))?", re.ASCII
 )
+FINITE_KINDS: Final = frozenset({"range", "value"})
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 WEEK: Final = 7 * 86_400 * 10**6
 MONDAY: Final = 4 * 86_400 * 10**6

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from acceptance.oracle import EPOCH, Expected, Feature, category, merge
+from acceptance.oracle import EPOCH, Expected, Feature, Rules, category, instant, merge
 from service import Service
 
 HOUR: Final = 3600 * 10**6
@@ -85,8 +85,9 @@ class Model:
         return good(self.client.get(f"{self.path}/baselines/{number}", params=query))
 
     def features(self, rows: Iterable[object] = (), number: int = 1, *, text: bool = False) -> list[Feature]:
-        """The published features; the baseline's rows tell which categories are known beside the bins."""
-        held = [row for row in rows if isinstance(row, Mapping)]
+        """The published features; the baseline's accepted rows tell which categories are known beside the bins."""
+        mapped = [row for row in rows if isinstance(row, Mapping)]
+        held = [row for row in mapped if not isinstance(instant(row.get("timestamp"), Rules(), text=text), str)]
         found = []
         for name, one in self.read_baseline(number)["features"].items():
             known = set()
