@@ -1,0 +1,42 @@
+"""How many windows in a row tell one story: the autocorrelation factor of a series of log scores."""
+
+from typing import Final
+
+import numpy as np
+
+from app.drift.layout import Bools, Floats, Ints
+
+LONGEST: Final = 6.0
+_LEAST: Final = 0.05
+_LAGS: Final = 48
+
+
+def factor(score: Floats, counts: Bools, *, index: Ints) -> Floats:
+    """1 + 2 x the sum of autocorrelations until they fall below 0.05, at most 6: scores (W, F) give (F,).
+
+    `index`, shape (W,), is the number of each window on the calendar, ascending; a gap is no neighbour.
+    """
+    features = score.shape[1]
+    tau = np.ones(features)
+    if len(index) < 2:
+        return tau
+    count = np.maximum(counts.sum(axis=0), 1)
+    centre = np.where(counts, score, 0.0).sum(axis=0) / count
+    deviation = np.where(counts, score - centre, 0.0)
+    variance = (deviation * deviation).sum(axis=0) / count
+    going = variance > 1e-12
+    safe = np.where(going, variance, 1.0)
+    for lag in range(1, _LAGS + 1):
+        here = np.searchsorted(index, index + lag)
+        found = here < len(index)
+        found[found] = index[here[found]] == index[found] + lag
+        before, after = np.flatnonzero(found), here[found]
+        both = counts[before] & counts[after]
+        pairs = both.sum(axis=0)
+        product = np.where(both, deviation[before] * deviation[after], 0.0).sum(axis=0)
+        correlation = product / np.maximum(pairs, 1) / safe
+        going &= (correlation >= _LEAST) & (pairs > 0) & (tau < LONGEST)
+        if not going.any():
+            break
+        tau = np.where(going, tau + 2.0 * correlation, tau)
+    return np.minimum(tau, LONGEST)

@@ -1,0 +1,64 @@
+"""The calibration of a reference: how much each feature moves between its ordinary windows."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.layout import Bools, Floats, Ints
+from app.drift.normal import Normal
+from app.drift.tail import Tail
+from app.drift.volume import VolumeCalibration
+
+MIN_JUDGED: Final = 30
+MIN_DAYS: Final = 14
+MIN_WINDOWS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What is normal for F features on `total` bins, in R context rows; frozen for a week.
+
+    `row_of`, shape (slots, F), says which row of `sums`, shape (R, total), a window of that slot is compared with;
+    `own_rows`, (R, F), of them are rows of the baseline itself. `special` and `rows`, (3, F) and (F,), are the counts
+    of null, unseen and invalid and the rows of the whole reference. `tau` is (4, F): evidence, null, unseen, invalid.
+    `witnesses` counts the leave-one-out windows of each feature and `days` the days on which they lie.
+    """
+
+    row_of: NDArray[np.int16]
+    sums: NDArray[np.integer]
+    own_rows: Ints
+    level: NDArray[np.int8]
+    sampling: Floats
+    lasting: Floats
+    score: Tail
+    psi: Normal
+    ks: Normal
+    ratios: tuple[Tail, Tail, Tail]
+    special: Floats
+    rows: Floats
+    tau: Floats
+    witnesses: Ints
+    days: Ints
+    volume: VolumeCalibration
+    min_rows: int
+
+    @property
+    def calibrated(self) -> Bools:
+        """Features with at least 30 judged windows, on 14 days or 200 windows, shape (F,)."""
+        return (self.witnesses >= MIN_JUDGED) & ((self.days >= MIN_DAYS) | (self.witnesses >= MIN_WINDOWS))
+
+    @property
+    def volume_calibrated(self) -> bool:
+        """Whether the number of rows of a window may be judged."""
+        return self.volume.witnesses >= MIN_JUDGED
+
+    def missing(self, feature: int) -> str | None:
+        """What a feature still lacks, or None."""
+        judged, days = int(self.witnesses[feature]), int(self.days[feature])
+        if judged < MIN_JUDGED:
+            return f"{MIN_JUDGED - judged} more reference windows with at least {self.min_rows} rows"
+        if days < MIN_DAYS and judged < MIN_WINDOWS:
+            return f"{MIN_DAYS - days} more days or {MIN_WINDOWS - judged} more windows of reference"
+        return None

@@ -1,0 +1,43 @@
+"""The shares of windows beside the shares that their reference expects."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.drift.layout import ABSENT, Floats, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Observed and expected shares p, q and their unit variance v, (W, B); rows n and m of either side, e = 1/n + 1/m, (W, F).
+
+    e is NaN where a side has no rows.
+    """
+
+    p: Floats
+    q: Floats
+    v: Floats
+    n: Floats
+    m: Floats
+    e: Floats
+
+
+def compare(current: Floats, reference: Floats, *, layout: Layout, pseudo: Floats | None = None) -> Comparison:
+    """Compare counts (W, B) with reference counts (W, B); `pseudo`, (W, F), are rows expected in `unseen` besides."""
+    first, sizes = layout.offsets[:-1], layout.sizes
+    n = np.add.reduceat(current, first, axis=1)
+    m = np.add.reduceat(reference, first, axis=1)
+    if pseudo is not None:
+        fresh = np.flatnonzero(layout.unseen != ABSENT)
+        reference = reference.copy()
+        reference[:, layout.unseen[fresh]] += pseudo[:, fresh]
+        m = m.copy()
+        m[:, fresh] += pseudo[:, fresh]
+    both = (n > 0) & (m > 0)
+    n_safe, m_safe = np.where(n > 0, n, 1.0), np.where(m > 0, m, 1.0)
+    p = current / np.repeat(n_safe, sizes, axis=1)
+    q = reference / np.repeat(m_safe, sizes, axis=1)
+    least = np.repeat(0.5 / np.maximum(m_safe, 1.0), sizes, axis=1)
+    clear = np.clip(q, least, 1.0 - least)
+    e = np.where(both, 1.0 / n_safe + 1.0 / m_safe, np.nan)
+    return Comparison(p=p, q=q, v=clear * (1.0 - clear), n=n, m=m, e=e)

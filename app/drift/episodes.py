@@ -1,0 +1,105 @@
+"""Episodes: the spans in which a feature's evidence is past its line."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+
+from app.drift.layout import Bools, Floats, Ints
+
+CAUSE_WINDOWS: Final = 6
+"""The window of an episode at which its cause becomes final."""
+
+
+def _digest(*words: str) -> str:
+    text = "\x1f".join(words).encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=10).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One span of one feature's statistic past its line; `feature` is "" for the volume; times in microseconds UTC.
+
+    `end_us` is the window that closed it, None while it is open. `windows` counts its judged windows up to the sixth.
+    """
+
+    version: str
+    feature: str
+    statistic: str
+    start_us: int
+    end_us: int | None
+    peak: float
+    windows: int = 1
+    cause: str = "mix"
+    group: str = ""
+
+    @property
+    def id(self) -> str:
+        """A name that the same episode has on every replica and in every backtest."""
+        return _digest(self.version, self.feature, self.statistic, str(self.start_us))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of an episode and when; `normal` lets its windows vouch again from the next refit on."""
+
+    episode_id: str
+    normal: bool
+    at_us: int
+
+
+def follow(episode: Episode | None, evidence: float, *, line: float, judged: bool) -> tuple[Episode | None, bool]:
+    """The episode after a judged window and whether that window closes it; None stays None (see `opens`)."""
+    if episode is None or not judged:
+        return episode, False
+    if evidence < line / 2.0:
+        return episode, True
+    grown = replace(episode, peak=max(episode.peak, evidence), windows=min(episode.windows + 1, CAUSE_WINDOWS))
+    return grown, False
+
+
+def standing(
+    episodes: Iterable[Episode], verdicts: Sequence[Verdict], *, at_us: int
+) -> list[Episode]:
+    """Episodes whose windows may not vouch at an instant: those without a verdict `normal` given before it."""
+    latest: dict[str, Verdict] = {}
+    for verdict in sorted(verdicts, key=lambda each: each.at_us):
+        if verdict.at_us < at_us:
+            latest[verdict.episode_id] = verdict
+    return [each for each in episodes if not (each.id in latest and latest[each.id].normal)]
+
+
+def accepted(starts: Ints, names: Sequence[str], episodes: Iterable[Episode]) -> tuple[Bools, Bools]:
+    """Which windows, (W,), vouch for which features, (W, F), and which for the volume, (W,)."""
+    number = {name: place for place, name in enumerate(names)}
+    features = np.ones((len(starts), len(names)), dtype=np.bool_)
+    volume = np.ones(len(starts), dtype=np.bool_)
+    for episode in episodes:
+        last = np.inf if episode.end_us is None else episode.end_us
+        inside = (starts >= episode.start_us) & (starts < last)
+        if episode.feature == "":
+            volume &= ~inside
+        elif episode.feature in number:
+            features[inside, number[episode.feature]] = False
+    return features, volume
+
+
+def grouped(episodes: Sequence[Episode], *, length_us: int) -> list[Episode]:
+    """Give episodes of a version that began in the same or in adjacent windows one group, named by the first of them."""
+    out: list[Episode] = []
+    previous: int | None = None
+    name = ""
+    for episode in sorted(episodes, key=lambda each: (each.version, each.start_us, each.feature, each.statistic)):
+        fresh = not out or out[-1].version != episode.version
+        if fresh or previous is None or episode.start_us - previous > length_us:
+            name = _digest("group", episode.version, str(episode.start_us))
+        previous = episode.start_us
+        out.append(replace(episode, group=name))
+    return out
+
+
+def overdue(evidence: Floats, *, line: float) -> Bools:
+    """Where evidence is past its line."""
+    return np.asarray(evidence > line)

@@ -1,0 +1,125 @@
+"""Judge windows against a calibration."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import betainc
+
+from app.drift import distance
+from app.drift.calibration import Calibration
+from app.drift.comparison import Comparison, compare
+from app.drift.context import Grid
+from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
+from app.drift.refit import expected_psi, lift, special_bins, standardised
+
+STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
+SMALL_TVD: Final = 0.01
+_CELLS: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """W windows of F features: everything (W, F) unless said; NaN where not judged.
+
+    `p` is (4, W, F) in the order of STATISTICS; `psi` and `ks` are the published scores against the baseline, `*_p`
+    their calibrated probability, `*_expected` their size on an ordinary window; `tvd` is against the context.
+    """
+
+    slot: Ints
+    judged: Bools
+    score: Floats
+    p: Floats
+    psi: Floats
+    psi_p: Floats
+    psi_expected: Floats
+    ks: Floats
+    ks_p: Floats
+    ks_expected: Floats
+    ratio: Floats
+    tvd: Floats
+    volume_p: Floats
+
+
+def looked_up(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints) -> Comparison:
+    """Counts (W, total) beside what their slots' context expects."""
+    row = calibration.row_of[slot].astype(np.int64)
+    reference = calibration.sums[np.repeat(row, layout.sizes, axis=1), np.arange(int(layout.offsets[-1]))]
+    pseudo = layout.novelty * calibration.own_rows[row, np.arange(layout.features)]
+    return compare(counts.astype(np.float64), reference.astype(np.float64), layout=layout, pseudo=pseudo)
+
+
+def judge(
+    layout: Layout, calibration: Calibration, *, starts: Ints, counts: Ints, rows: Ints, grid: Grid
+) -> Judgement:
+    """Judge windows with starts (W,), counts (W, total) and rows (W,); the same digits however they are grouped."""
+    step = max(_CELLS // max(int(layout.offsets[-1]), 1), 1)
+    slot = grid.slot(starts)
+    cuts = range(0, max(len(starts), 1), step)
+    parts = [
+        _judge(layout, calibration, slot=slot[at : at + step], counts=counts[at : at + step], rows=rows[at : at + step])
+        for at in cuts
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    names = [name for name in Judgement.__slots__ if name != "p"]
+    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Judgement(p=np.concatenate([part.p for part in parts], axis=1), **whole)
+
+
+def _judge(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints, rows: Ints) -> Judgement:
+    counts = np.ascontiguousarray(counts, dtype=np.int64)
+    seen = looked_up(layout, calibration, slot=slot, counts=counts)
+    row = calibration.row_of[slot].astype(np.int64)
+    enough = (seen.n >= max(calibration.min_rows, 1)) & np.isfinite(seen.e)
+    judged = enough & calibration.calibrated
+    z = standardised(seen, calibration.sampling, calibration.lasting, layout=layout)
+    score = np.add.reduceat(z * z, layout.offsets[:-1], axis=1) / layout.sizes
+    p = np.full((len(STATISTICS), *score.shape), np.nan)
+    p[0] = calibration.score.p(np.log(np.maximum(score, 1e-3)))
+    for s, where in enumerate(special_bins(layout)):
+        mine = np.where(where == ABSENT, 0, where)
+        tail = calibration.ratios[s].p(lift(z[:, mine]))
+        rows_alone = _independent(seen, layout, calibration, s=s, mine=mine, row=row, counts=counts)
+        p[s + 1] = np.where(where == ABSENT, np.nan, np.maximum(tail, rows_alone))
+    p = np.where(judged, p, np.nan)
+    baseline = layout.baseline[None, :]
+    psi = distance.psi(counts, baseline, layout=layout)
+    ks, e = distance.ks(counts, baseline, layout=layout)
+    psi_expected = calibration.psi.expected(expected_psi(layout, seen.n, inside=np.zeros(1)), row)
+    ks_expected = calibration.ks.expected(np.sqrt(e), row)
+    return Judgement(
+        slot=slot,
+        judged=judged,
+        score=np.where(judged, score, np.nan),
+        p=p,
+        psi=psi,
+        psi_p=np.where(judged, calibration.psi.p(psi, psi_expected), np.nan),
+        psi_expected=np.where(judged, psi_expected, np.nan),
+        ks=ks,
+        ks_p=np.where(judged, calibration.ks.p(ks, ks_expected), np.nan),
+        ks_expected=np.where(judged, ks_expected, np.nan),
+        ratio=np.where(judged, psi / psi_expected, np.nan),
+        tvd=np.where(enough, distance.tvd(seen.p, seen.q, layout=layout), np.nan),
+        volume_p=np.where(calibration.volume_calibrated, calibration.volume.p(rows, slot), np.nan),
+    )
+
+
+def _independent(
+    seen: Comparison, layout: Layout, calibration: Calibration, *, s: int, mine: Ints, row: Ints, counts: Ints
+) -> Floats:
+    """Probability of so many rows in a special bin if rows were independent: beta-negative-binomial, Jeffreys' prior.
+
+    No window may be called rarer than that, however calm the reference was.
+    """
+    column = np.arange(layout.features)
+    here = calibration.sums[row, mine].astype(np.float64)
+    empty = here <= 0
+    known = np.where(empty, calibration.special[s], here)
+    rows = np.where(empty, calibration.rows, seen.m)
+    if s == 1:
+        own = np.where(empty, calibration.own_rows[-1], calibration.own_rows[row, column])
+        known = known + layout.novelty * own
+    found = counts[:, mine].astype(np.float64)
+    odds = seen.n / np.maximum(seen.n + rows, 1.0)
+    return np.where(found > 0, betainc(np.maximum(found, 1.0), known + 0.5, odds), 1.0)

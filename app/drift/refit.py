@@ -1,0 +1,209 @@
+"""Fit a calibration to a reference, a few features at a time."""
+
+from dataclasses import fields
+from typing import Final
+
+import numpy as np
+
+from app.drift import distance, normal, tail, volume, wobble
+from app.drift.autocorrelation import factor
+from app.drift.calibration import Calibration
+from app.drift.comparison import Comparison, compare
+from app.drift.context import DAY_US, Grid
+from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
+from app.drift.normal import Normal
+from app.drift.reference import Reference, cells_of
+from app.drift.tail import LEAST_LOG, Tail
+
+CHUNK: Final = 400_000
+"""Window-bins worked on at once: what a cache holds, and what bounds the memory."""
+_LEAST_LIVE: Final = 30
+
+
+def special_bins(layout: Layout) -> tuple[Ints, Ints, Ints]:
+    """The positions of null, unseen and invalid."""
+    return layout.null, layout.unseen, layout.invalid
+
+
+def lift(z: Floats) -> Floats:
+    """Log score of a share that should not rise: twice the logarithm of a positive z."""
+    return np.asarray(2.0 * np.log(np.maximum(z, np.exp(0.5 * LEAST_LOG))))
+
+
+def expected_psi(layout: Layout, n: Floats, *, inside: Floats) -> Floats:
+    """Mean PSI of independent rows against the baseline, (W, F): (groups - 1)(1/n + 1/N)."""
+    first = np.searchsorted(layout.group_starts, layout.offsets[:-1])
+    filled = np.add.reduceat(layout.baseline, layout.group_starts) > 0
+    groups = np.maximum(np.add.reduceat(filled.astype(np.int64), first), 2)
+    rows = np.add.reduceat(layout.baseline, layout.offsets[:-1])[None, :] - inside
+    both = (n > 0) & (rows > 0)
+    e = 1.0 / np.where(n > 0, n, 1.0) + 1.0 / np.where(rows > 0, rows, 1.0)
+    return np.where(both, (groups - 1) * e, np.nan)
+
+
+def refit(layout: Layout, reference: Reference, *, grid: Grid, min_rows: int = 30, chunk: int = CHUNK) -> Calibration:
+    """Fit every feature by itself; the chunk changes the memory, never a digit."""
+    slots = grid.slot(reference.starts)
+    parts: list[Calibration] = []
+    everyone = np.ones(len(reference), dtype=np.bool_)
+    accepted = everyone if reference.volume_accepted is None else reference.volume_accepted
+    rows = volume.fit(reference.rows, reference.starts, accepted=accepted, grid=grid)
+    per = max(chunk // max(len(reference), 1), 1)
+    first = 0
+    while first < layout.features:
+        last = int(np.searchsorted(layout.offsets, layout.offsets[first] + per, side="right")) - 1
+        last = min(max(last, first + 1), layout.features)
+        parts.append(_part(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows, rows=rows))
+        first = last
+    return joined(parts)
+
+
+def _part(
+    whole: Layout,
+    reference: Reference,
+    *,
+    first: int,
+    last: int,
+    slots: Ints,
+    grid: Grid,
+    least: int,
+    rows: volume.VolumeCalibration,
+) -> Calibration:
+    layout = whole.part(first, last)
+    features = layout.features
+    counts = reference.counts[:, whole.offsets[first] : whole.offsets[last]].astype(np.int64)
+    if reference.accepted is not None:
+        counts *= np.repeat(reference.accepted[:, first:last], layout.sizes, axis=1)
+    x = counts.astype(np.float64)
+    n = np.add.reduceat(x, layout.offsets[:-1], axis=1)
+    judged = n >= max(least, 1)
+    cells = cells_of(x, judged, slots=slots, grid=grid, layout=layout, own=reference.own)
+    row = cells.row_of[slots]
+    bins = np.arange(int(layout.offsets[-1]))
+    own = np.where(reference.own[:, None], n, 0.0)
+    column = np.arange(features)
+    pseudo = layout.novelty * (cells.own_rows[row, column] - own)
+    beside = cells.sums[np.repeat(row, layout.sizes, axis=1), bins] - x
+    seen = compare(x, beside, layout=layout, pseudo=pseudo if layout.novelty.any() else None)
+    judged &= np.isfinite(seen.e)
+    sampling, lasting = _wobble(seen, judged, layout=layout, own=reference.own)
+    z = standardised(seen, sampling, lasting, layout=layout)
+    mean_square = np.add.reduceat(z * z, layout.offsets[:-1], axis=1) / layout.sizes
+    day = reference.starts // DAY_US
+    index = reference.starts // grid.length_us
+    logs = np.log(np.maximum(mean_square, 1e-3))
+    scores = [logs]
+    laws = [tail.fit(np.where(judged, logs, LEAST_LOG), judged, day=day)]
+    for where in special_bins(layout):
+        mine = np.where(where == ABSENT, 0, where)
+        known = judged & (where != ABSENT)
+        risen = np.where(known, lift(z[:, mine]), LEAST_LOG)
+        scores.append(risen)
+        laws.append(tail.fit(risen, known, day=day))
+    sums = counts.sum(axis=0)
+    inside = np.where(reference.own[:, None], counts, 0)
+    psi, ks = _published(counts, inside, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
+    days = np.array([len(np.unique(day[judged[:, f]])) for f in range(features)], dtype=np.int64)
+    used = np.zeros((len(cells.sums), features), dtype=np.bool_)
+    used[cells.row_of, column] = True
+    kept = np.where(np.repeat(used, layout.sizes, axis=1), cells.sums, 0)
+    return Calibration(
+        row_of=cells.row_of.astype(np.int16),
+        sums=kept.astype(np.uint32) if int(reference.rows.sum()) < 2**32 else kept,
+        own_rows=cells.own_rows,
+        level=cells.level.astype(np.int8),
+        sampling=sampling,
+        lasting=lasting,
+        score=laws[0],
+        psi=psi,
+        ks=ks,
+        ratios=(laws[1], laws[2], laws[3]),
+        special=np.stack([np.where(where == ABSENT, 0, sums[where]) for where in special_bins(layout)]).astype(float),
+        rows=n.sum(axis=0),
+        tau=np.stack([factor(score, judged, index=index) for score in scores]),
+        witnesses=np.count_nonzero(judged, axis=0),
+        days=days,
+        volume=rows,
+        min_rows=least,
+    )
+
+
+def _wobble(seen: Comparison, judged: Bools, *, layout: Layout, own: Bools) -> tuple[Floats, Floats]:
+    weight = np.repeat(judged, layout.sizes, axis=1).astype(np.float64)
+    fresh = layout.unseen[layout.unseen != ABSENT]
+    weight[np.ix_(own, fresh)] = 0.0
+    d = seen.p - seen.q
+    e = np.repeat(np.where(judged, seen.e, 1.0), layout.sizes, axis=1)
+    count = np.maximum(weight.sum(axis=0), 1.0)
+    expected = (weight * seen.p * np.repeat(seen.n, layout.sizes, axis=1)).sum(axis=0) / count
+    sampling, lasting = wobble.fit(d * d / seen.v, e, weight=weight, expected=expected)
+    few = weight[:, fresh].sum(axis=0) < _LEAST_LIVE
+    novelty = layout.novelty[layout.unseen != ABSENT]
+    sampling[fresh] = np.where(few, 1.0, sampling[fresh])
+    lasting[fresh] = np.where(few, novelty, lasting[fresh])
+    return sampling, lasting
+
+
+def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout: Layout) -> Floats:
+    """z of every bin, (W, B): the difference of shares in units of its own normal wobble; 0 where nothing is known."""
+    e = np.repeat(np.where(np.isfinite(seen.e), seen.e, 1.0), layout.sizes, axis=1)
+    known = np.repeat(np.isfinite(seen.e), layout.sizes, axis=1)
+    z = (seen.p - seen.q) / np.sqrt(seen.v * (sampling * e + lasting))
+    return np.where(known, z, 0.0)
+
+
+def _published(
+    counts: Ints, inside: Ints, *, layout: Layout, judged: Bools, row: Ints, rows: int, day: Ints
+) -> tuple[Normal, Normal]:
+    beside = np.maximum(layout.baseline[None, :] - inside, 0)
+    n = np.add.reduceat(counts, layout.offsets[:-1], axis=1).astype(np.float64)
+    nu = expected_psi(layout, n, inside=np.add.reduceat(inside, layout.offsets[:-1], axis=1))
+    psi = distance.psi(counts, beside, layout=layout)
+    gap, e = distance.ks(counts, beside, layout=layout)
+    return (
+        normal.fit(psi, nu, counts=judged, row=row, rows=rows, day=day),
+        normal.fit(gap, np.sqrt(e), counts=judged, row=row, rows=rows, day=day),
+    )
+
+
+def _tails(laws: list[Tail]) -> Tail:
+    return Tail(*[np.concatenate([getattr(law, field.name) for law in laws]) for field in fields(Tail)])
+
+
+def _normals(norms: list[Normal]) -> Normal:
+    return Normal(
+        slope=np.concatenate([norm.slope for norm in norms]),
+        place=np.concatenate([norm.place for norm in norms], axis=1),
+        tail=_tails([norm.tail for norm in norms]),
+    )
+
+
+def joined(parts: list[Calibration]) -> Calibration:
+    """Put calibrations of neighbouring features side by side."""
+
+    def beside(name: str, axis: int) -> Floats:
+        return np.concatenate([getattr(part, name) for part in parts], axis=axis)
+
+    return Calibration(
+        row_of=beside("row_of", 1),
+        sums=beside("sums", 1),
+        own_rows=beside("own_rows", 1),
+        level=beside("level", 0),
+        sampling=beside("sampling", 0),
+        lasting=beside("lasting", 0),
+        score=_tails([part.score for part in parts]),
+        psi=_normals([part.psi for part in parts]),
+        ks=_normals([part.ks for part in parts]),
+        ratios=(
+            _tails([part.ratios[0] for part in parts]),
+            _tails([part.ratios[1] for part in parts]),
+            _tails([part.ratios[2] for part in parts]),
+        ),
+        special=beside("special", 1),
+        rows=beside("rows", 0),
+        tau=beside("tau", 1),
+        witnesses=beside("witnesses", 0),
+        days=beside("days", 0),
+        volume=parts[0].volume,
+        min_rows=parts[0].min_rows,
+    )

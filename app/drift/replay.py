@@ -1,0 +1,230 @@
+"""Walk a version's windows in time order, week by week: fit, judge, add up evidence, open and close episodes.
+
+Live evaluation, late rows and backtests all walk this way, so that each finds what the others found.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from app.drift import episodes as spans
+from app.drift import evidence as sums
+from app.drift.calibration import Calibration
+from app.drift.context import WEEK_US, Grid, monday_us
+from app.drift.episodes import CAUSE_WINDOWS, Episode, Verdict
+from app.drift.evidence import Evidence
+from app.drift.judgement import SMALL_TVD, STATISTICS, Judgement, judge
+from app.drift.layout import Bools, Floats, Ints, Layout
+from app.drift.reference import Reference
+from app.drift.refit import refit
+
+REFERENCE_WEEKS: Final = 8
+WAIT_US: Final = WEEK_US
+"""How long a window waits before it may vouch for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an owner may choose: windows, zone, least rows and budget; `lines`, (4, F), overrides the budget's line."""
+
+    grid: Grid
+    pages_per_month: float = 1.0
+    min_rows: int = 30
+    lines: Floats | None = None
+    volume_line: float | None = None
+
+    def line(self, features: int) -> float:
+        """The evidence worth a page."""
+        return sums.line(features, length_us=self.grid.length_us, pages_per_month=self.pages_per_month)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows of one version in time order: starts (W,), counts (W, total), rows (W,)."""
+
+    starts: Ints
+    counts: Ints
+    rows: Ints
+
+    def part(self, first: int, last: int) -> "Windows":
+        """Windows first to last - 1."""
+        return Windows(self.starts[first:last], self.counts[first:last], self.rows[first:last])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a week hands to the next: the evidence so far and every episode so far, open ones included."""
+
+    evidence: Evidence
+    episodes: tuple[Episode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One week walked: evidence (4, W, F) and (W,) after each window, judgement, calibration, and the state after."""
+
+    monday_us: int
+    starts: Ints
+    calibration: Calibration
+    judgement: Judgement
+    evidence: Floats
+    volume_evidence: Floats
+    state: State
+
+
+def vouching(
+    baseline: Ints, live: Ints, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
+) -> tuple[Ints, Ints, Bools, Bools]:
+    """Which windows vouch from a Monday on.
+
+    `accepted`, (W, F), and `volume`, (W,), speak of the live windows. Gives the indices of baseline and of live
+    windows, and for them, one after the other, who vouches for which feature and for the volume: the newest eight
+    weeks' worth of accepted windows that ended a week before, the baseline's standing before the version's first.
+    """
+    worth = REFERENCE_WEEKS * WEEK_US // grid.length_us
+    old = np.flatnonzero(live + grid.length_us + WAIT_US <= monday)
+    everyone = np.ones((len(baseline), accepted.shape[1]), dtype=np.bool_)
+    features = np.concatenate([everyone, accepted[old]])
+    whole = np.concatenate([everyone[:, :1], volume[old, None]])
+    features &= np.cumsum(features[::-1], axis=0)[::-1] <= worth
+    whole &= np.cumsum(whole[::-1], axis=0)[::-1] <= worth
+    used = features.any(axis=1) | whole[:, 0]
+    kept = np.flatnonzero(used)
+    own = kept[kept < len(baseline)]
+    return own, old[kept[kept >= len(baseline)] - len(baseline)], features[kept], whole[kept, 0]
+
+
+def reference_for(
+    baseline: Windows, live: Windows, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
+) -> Reference:
+    """The reference of the week that begins on a Monday."""
+    own, trailing, features, whole = vouching(
+        baseline.starts, live.starts, monday=monday, grid=grid, accepted=accepted, volume=volume
+    )
+    marks = np.concatenate([np.ones(len(own), dtype=np.bool_), np.zeros(len(trailing), dtype=np.bool_)])
+    return Reference(
+        starts=np.concatenate([baseline.starts[own], live.starts[trailing]]),
+        counts=np.concatenate([baseline.counts[own], live.counts[trailing]]),
+        rows=np.concatenate([baseline.rows[own], live.rows[trailing]]),
+        own=marks,
+        accepted=None if features.all() else features,
+        volume_accepted=None if whole.all() else whole,
+    )
+
+
+def walk(
+    layout: Layout,
+    calibration: Calibration,
+    *,
+    state: State,
+    windows: Windows,
+    settings: Settings,
+    names: Sequence[str],
+    version: str,
+) -> Week:
+    """Judge windows of one week in time order and carry evidence and episodes on."""
+    seen = judge(
+        layout,
+        calibration,
+        starts=windows.starts,
+        counts=windows.counts,
+        rows=windows.rows,
+        grid=settings.grid,
+    )
+    line = settings.line(layout.features)
+    lines = np.full((len(STATISTICS), layout.features), line) if settings.lines is None else settings.lines
+    volume_line = line if settings.volume_line is None else settings.volume_line
+    p = np.where(np.isnan(seen.p), np.nan, np.where(seen.tvd < SMALL_TVD, 1.0, seen.p))
+    features = np.empty(p.shape)
+    volume = np.empty(len(windows.starts))
+    now, now_volume = state.evidence.features, state.evidence.volume
+    closed = [episode for episode in state.episodes if episode.end_us is not None]
+    begun = {(each.statistic, each.feature): each for each in state.episodes if each.end_us is None}
+    is_open = np.array([[(statistic, name) in begun for name in names] for statistic in STATISTICS], dtype=np.bool_)
+    for w, start in enumerate(windows.starts.tolist()):
+        now = sums.advance(now, p[:, w], tau=calibration.tau, line=line)
+        features[:, w] = now
+        judged = ~np.isnan(p[:, w])
+        for s, f in np.argwhere(judged & (is_open | (now > lines))).tolist():
+            key = (STATISTICS[s], names[f])
+            is_open[s, f] = _turn(begun, closed, key, start, float(now[s, f]), float(lines[s, f]), version)
+        volume_p = seen.volume_p[w]
+        now_volume = float(sums.advance(np.array(now_volume), volume_p, tau=np.array(calibration.volume.tau), line=line))
+        volume[w] = now_volume
+        key = ("volume", "")
+        if not np.isnan(volume_p) and (key in begun or now_volume > volume_line):
+            _turn(begun, closed, key, start, now_volume, volume_line, version)
+    carried = sorted([*closed, *begun.values()], key=lambda each: (each.start_us, each.feature, each.statistic))
+    return Week(
+        monday_us=monday_us(int(windows.starts[0])) if len(windows.starts) else 0,
+        starts=windows.starts,
+        calibration=calibration,
+        judgement=seen,
+        evidence=features,
+        volume_evidence=volume,
+        state=State(evidence=Evidence(now, now_volume), episodes=tuple(carried)),
+    )
+
+
+def _turn(
+    begun: dict[tuple[str, str], Episode],
+    closed: list[Episode],
+    key: tuple[str, str],
+    start: int,
+    value: float,
+    line: float,
+    version: str,
+) -> bool:
+    """Open, carry on or close one episode; tells whether it is open now."""
+    episode = begun.get(key)
+    if episode is None:
+        begun[key] = Episode(
+            version=version, feature=key[1], statistic=key[0], start_us=start, end_us=None, peak=value
+        )
+        return True
+    if value < line / 2.0:
+        closed.append(replace(begun.pop(key), end_us=start))
+        return False
+    windows = min(episode.windows + 1, CAUSE_WINDOWS)
+    begun[key] = replace(episode, peak=max(episode.peak, value), windows=windows)
+    return True
+
+
+def replay(
+    layout: Layout,
+    *,
+    baseline: Windows,
+    windows: Windows,
+    settings: Settings,
+    names: Sequence[str],
+    version: str = "default",
+    verdicts: Sequence[Verdict] = (),
+    state: State | None = None,
+) -> Iterator[Week]:
+    """Walk all windows from the first on, a week at a time, refitting each Monday 00:00 UTC."""
+    state = State(Evidence.none(layout.features)) if state is None else state
+    mondays = (windows.starts - monday_us(0)) // WEEK_US
+    at = 0
+    while at < len(windows.starts):
+        end = int(np.searchsorted(mondays, mondays[at], side="right"))
+        monday = monday_us(int(windows.starts[at]))
+        out = spans.standing(state.episodes, verdicts, at_us=monday)
+        features, volume = spans.accepted(windows.starts[:at], names, out)
+        reference = reference_for(
+            baseline, windows.part(0, at), monday=monday, grid=settings.grid, accepted=features, volume=volume
+        )
+        calibration = refit(layout, reference, grid=settings.grid, min_rows=settings.min_rows)
+        week = walk(
+            layout,
+            calibration,
+            state=state,
+            windows=windows.part(at, end),
+            settings=settings,
+            names=names,
+            version=version,
+        )
+        yield week
+        state = week.state
+        at = end

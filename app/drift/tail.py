@@ -1,0 +1,98 @@
+"""From a log score to a probability: ranks in the body, a Pareto law in the tail.
+
+The tail is the predictive law of an exponential excess given the exceedances of the reference, which needs no
+optimiser; its weight in observations is the number of distinct days, since windows of one day are no independent
+witnesses.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+BODY: Final = 33
+_TAIL_WINDOWS: Final = 40
+_TAIL_SHARES: Final = (0.03, 0.2)
+_PRIOR_EXCESS: Final = 0.2
+_PRIOR_WEIGHT: Final = 1.0
+LEAST_LOG: Final = float(np.log(1e-3))
+"""A score a thousand times below normal is as calm as any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The law of a log score for each of F features.
+
+    `body` holds, shape (F, 33), the scores whose upper probabilities fall geometrically from 1 to `share`; beyond the
+    last of them, p = share (1 + excess / (days x mean))^-days.
+    """
+
+    body: Floats
+    share: Floats
+    mean: Floats
+    days: Floats
+
+    def p(self, score: Floats) -> Floats:
+        """Upper probability of log scores of shape (W, F); NaN stays NaN."""
+        last = self.body[:, -1]
+        tail = self.share * np.power(1.0 + np.maximum(score - last, 0.0) / (self.days * self.mean), -self.days)
+        index = np.clip((self.body[None] < score[..., None]).sum(axis=-1), 1, BODY - 1)
+        column = np.arange(len(last))
+        low, high = self.body[column, index - 1], self.body[column, index]
+        span = high - low
+        step = np.where(span > 0, (score - low) / np.where(span > 0, span, 1.0), 0.0)
+        rung = (index - 1 + np.clip(step, 0.0, 1.0)) / (BODY - 1)
+        inside = np.power(self.share, rung)
+        p = np.where(score > last, tail, inside)
+        return np.where(np.isnan(score), np.nan, p)
+
+    def score(self, p: Floats) -> Floats:
+        """The log score that has upper probability p, shape (F,) or (W, F): the inverse of `p`."""
+        p = np.broadcast_to(p, np.broadcast_shapes(p.shape, self.share.shape))
+        excess = self.days * self.mean * (np.power(np.minimum(p / self.share, 1.0), -1.0 / self.days) - 1.0)
+        rung = np.clip(np.log(p) / np.log(self.share) * (BODY - 1), 0.0, BODY - 1)
+        index = np.minimum(rung.astype(np.int64), BODY - 2)
+        column = np.arange(len(self.share))
+        low, high = self.body[column, index], self.body[column, index + 1]
+        return np.where(p < self.share, self.body[:, -1] + excess, low + (rung - index) * (high - low))
+
+
+def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64]) -> Tail:
+    """Fit the law to leave-one-out log scores of shape (K, F), of which those with `counts` count.
+
+    `day`, shape (K,), is ascending within the order given or repeated; equal numbers are one witness.
+    """
+    features = score.shape[1]
+    k_all = np.count_nonzero(counts, axis=0)
+    ordered = np.sort(np.where(counts, score, -np.inf), axis=0)[::-1]
+    tail_share = np.clip(_TAIL_WINDOWS / np.maximum(k_all, 1), *_TAIL_SHARES)
+    exceeding = np.floor(tail_share * k_all).astype(np.int64)
+    column = np.arange(features)
+    start = ordered[np.minimum(exceeding, len(ordered) - 1), column] if len(ordered) else np.zeros(features)
+    start = np.maximum(np.where(k_all > 0, start, 0.0), 0.0)
+    beyond = counts & (score > start)
+    k = np.count_nonzero(beyond, axis=0)
+    excess = np.where(beyond, score - start, 0.0).sum(axis=0)
+    order = np.argsort(day, kind="stable")
+    sorted_day = day[order]
+    first = np.flatnonzero(np.concatenate(([True], sorted_day[1:] != sorted_day[:-1]))) if len(day) else []
+    days = (
+        np.logical_or.reduceat(beyond[order], first, axis=0).sum(axis=0) if len(day) else np.zeros(features, np.int64)
+    )
+    share = (k + 1.0) / (k_all + 1.0)
+    share = np.minimum(share, 0.5)
+    rungs = np.power(share[None, :], np.linspace(0.0, 1.0, BODY)[:, None])
+    rank = np.clip(np.ceil(rungs * (k_all + 1.0)).astype(np.int64) - 1, 0, np.maximum(k_all - 1, 0))
+    body = ordered[rank, column] if len(ordered) else np.zeros((BODY, features))
+    body = np.minimum(np.where(k_all > 0, body, LEAST_LOG), start)
+    body[-1] = start
+    return Tail(
+        body=np.ascontiguousarray(np.maximum.accumulate(body, axis=0).T),
+        share=share,
+        mean=(excess + _PRIOR_WEIGHT * _PRIOR_EXCESS) / (k + _PRIOR_WEIGHT),
+        days=days + _PRIOR_WEIGHT,
+    )

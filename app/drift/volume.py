@@ -1,0 +1,94 @@
+"""What is normal for the number of rows of a window."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift import tail, wobble
+from app.drift.autocorrelation import factor
+from app.drift.context import DAY_US, LEVELS, Grid
+from app.drift.layout import Bools, Floats, Ints
+from app.drift.reference import CELL_WINDOWS, group
+from app.drift.tail import LEAST_LOG, Tail
+
+_FALLBACK_WINDOWS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeCalibration:
+    """Mean rows and number of reference windows of every slot, (slots,), and how log rows vary around them."""
+
+    mean: Floats
+    windows: Floats
+    sampling: Floats
+    lasting: Floats
+    tail: Tail
+    tau: float
+    witnesses: int
+
+    def p(self, rows: Ints, slot: Ints) -> Floats:
+        """Probability of a number of rows as far from normal as this, (W,); NaN where nothing is known."""
+        mean, windows = self.mean[slot], self.windows[slot]
+        logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=self.lasting)
+        return np.where(windows > 0, self.tail.p(logs[:, None])[:, 0], np.nan)
+
+    def lines(self, slot: int, p: float) -> tuple[float, float]:
+        """The fewest and the most rows that are no rarer than p in this slot."""
+        mean, windows = float(self.mean[slot]), float(self.windows[slot])
+        if windows <= 0:
+            return 0.0, np.inf
+        e = (1.0 + 1.0 / windows) / (mean + 0.5)
+        variance = float(self.sampling[0]) * e + float(self.lasting[0])
+        reach = float(np.sqrt(np.exp(self.tail.score(np.array([p]))[0]) * variance))
+        return max((mean + 0.5) * float(np.exp(-reach)) - 0.5, 0.0), (mean + 0.5) * float(np.exp(min(reach, 50.0))) - 0.5
+
+
+def _terms(rows: Ints, mean: Floats, windows: Floats) -> tuple[Floats, Floats]:
+    change = np.log((rows + 0.5) / (mean + 0.5))
+    e = (1.0 + 1.0 / np.maximum(windows, 1.0)) / (mean + 0.5)
+    return change * change, e
+
+
+def _log_score(rows: Ints, mean: Floats, windows: Floats, *, sampling: Floats, lasting: Floats) -> Floats:
+    y, e = _terms(rows, mean, windows)
+    return np.log(np.maximum(y / (sampling * e + lasting + 1e-12), 1e-3))
+
+
+def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalibration:
+    """Fit to the accepted windows of a reference by leave-one-out: the level of least mean log error, a tie the finer."""
+    slots = grid.slot(starts)
+    cells, _ = grid.cells()
+    used = np.where(accepted, rows, 0)
+    sums, count = group(used, slots, grid=grid), group(accepted.astype(np.int64), slots, grid=grid)
+    errors = np.full(LEVELS, np.inf)
+    seen = max(int(accepted.sum()), 1)
+    for level in range(LEVELS):
+        cell = cells[level][slots]
+        if level < LEVELS - 1 and (accepted & (count[cell] >= CELL_WINDOWS)).sum() < 0.9 * seen:
+            continue
+        usable = accepted & (count[cell] > 1)
+        mean = (sums[cell] - used) / np.maximum(count[cell] - 1, 1)
+        gap = np.abs(np.log((rows + 0.5) / (mean + 0.5)))
+        errors[level] = np.where(usable, gap, 0.0).sum() / max(int(usable.sum()), 1)
+    row_of = cells[LEVELS - 1].copy()
+    for level in range(LEVELS - 2, int(np.argmin(errors)) - 1, -1):
+        row_of = np.where(count[cells[level]] >= _FALLBACK_WINDOWS, cells[level], row_of)
+    cell = row_of[slots]
+    usable = accepted & (count[cell] > 1)
+    others = np.maximum(count[cell] - 1, 1).astype(np.float64)
+    mean = (sums[cell] - used) / others
+    y, e = _terms(rows, mean, others)
+    sampling, lasting = wobble.fit(y[:, None], e[:, None], weight=usable[:, None].astype(np.float64))
+    logs = np.where(usable, _log_score(rows, mean, others, sampling=sampling, lasting=lasting), LEAST_LOG)[:, None]
+    windows = count[row_of].astype(np.float64)
+    return VolumeCalibration(
+        mean=sums[row_of] / np.maximum(windows, 1.0),
+        windows=windows,
+        sampling=sampling,
+        lasting=lasting,
+        tail=tail.fit(logs, usable[:, None], day=starts // DAY_US),
+        tau=float(factor(logs, usable[:, None], index=starts // grid.length_us)[0]),
+        witnesses=int(usable.sum()),
+    )

@@ -1,0 +1,65 @@
+"""How far a share moves between ordinary windows: a sampling part and a lasting part."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_CAP_SHARE: Final = 0.98
+_LEAST_SAMPLING: Final = 0.1
+_SAME: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Wobble:
+    """Variance factors of shares: variance = share (1 - share) (sampling x e + lasting), e = 1/n + 1/N.
+
+    `sampling` is 1 for independent rows; `lasting` is the intra-window correlation of a beta-binomial.
+    """
+
+    sampling: Floats
+    lasting: Floats
+
+
+def _capped(y: Floats, weight: Floats, share: float) -> Floats:
+    """Cut each column of y, shape (W, B), at its upper quantile among the windows that count."""
+    count = np.count_nonzero(weight, axis=0)
+    ordered = np.sort(np.where(weight > 0, y, -1.0), axis=0)
+    rank = len(y) - np.maximum(count - np.floor(share * np.maximum(count - 1, 0)).astype(np.int64), 1)
+    cap = np.take_along_axis(ordered, rank[None, :], axis=0)
+    return np.minimum(y, np.maximum(cap, 0.0))
+
+
+def fit(
+    y: Floats, e: Floats, *, weight: Floats, expected: Floats | None = None, cap: float = _CAP_SHARE
+) -> tuple[Floats, Floats]:
+    """Weighted non-negative least squares of y on a e + rho, each column of (W, B) on its own: a and rho, shape (B,).
+
+    `weight` is 1 where a window counts. `expected`, shape (B,), is the mean number of rows in the bin: a bin that
+    expects few rows is never believed to move less than independent rows do.
+    """
+    count = np.maximum(weight.sum(axis=0), 1.0)
+    y = _capped(y, weight, cap)
+    mean_y = (weight * y).sum(axis=0) / count
+    mean_e = (weight * e).sum(axis=0) / count
+    w = weight / np.maximum(e + np.maximum(mean_y - mean_e, 0.0), 1e-300)
+    s0 = w.sum(axis=0)
+    safe = np.where(s0 > 0, s0, 1.0)
+    e_bar, y_bar = (w * e).sum(axis=0) / safe, (w * y).sum(axis=0) / safe
+    centred = e - e_bar
+    spread = (w * centred * centred).sum(axis=0) / safe
+    slope = (w * centred * y).sum(axis=0) / safe
+    flat = spread <= _SAME * e_bar * e_bar
+    a = np.where(flat, 1.0, slope / np.where(flat, 1.0, spread))
+    through = (w * e * y).sum(axis=0) / safe / np.maximum(spread + e_bar * e_bar, 1e-300)
+    a = np.where(y_bar - a * e_bar < 0, through, a)
+    least = np.full(a.shape, _LEAST_SAMPLING)
+    if expected is not None:
+        least = np.maximum(least, 1.0 / (1.0 + expected))
+    a = np.maximum(a, least)
+    rho = np.maximum(y_bar - a * e_bar, 0.0)
+    empty = s0 <= 0
+    return np.where(empty, 1.0, a), np.where(empty, 0.0, rho)
