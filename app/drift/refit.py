@@ -8,12 +8,13 @@ import numpy as np
 from app.drift import distance, normal, tail, volume, wobble
 from app.drift.autocorrelation import factor
 from app.drift.calibration import Calibration
+from app.drift.cells import cells_of
 from app.drift.comparison import Comparison, compare
 from app.drift.context import DAY_US, Grid
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.normal import Normal
-from app.drift.reference import Reference, cells_of
 from app.drift.tail import LEAST_LOG, Tail
+from app.drift.trailing import Trailing
 
 CHUNK: Final = 400_000
 """Window-bins worked on at once: what a cache holds, and what bounds the memory."""
@@ -41,7 +42,7 @@ def expected_psi(layout: Layout, n: Floats, *, inside: Floats) -> Floats:
     return np.where(both, (groups - 1) * e, np.nan)
 
 
-def refit(layout: Layout, reference: Reference, *, grid: Grid, min_rows: int = 30, chunk: int = CHUNK) -> Calibration:
+def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30, chunk: int = CHUNK) -> Calibration:
     """Fit every feature by itself; the chunk changes the memory, never a digit."""
     slots = grid.slot(reference.starts)
     parts: list[Calibration] = []
@@ -60,7 +61,7 @@ def refit(layout: Layout, reference: Reference, *, grid: Grid, min_rows: int = 3
 
 def _part(
     whole: Layout,
-    reference: Reference,
+    reference: Trailing,
     *,
     first: int,
     last: int,
@@ -77,7 +78,7 @@ def _part(
     x = counts.astype(np.float64)
     n = np.add.reduceat(x, layout.offsets[:-1], axis=1)
     judged = n >= max(least, 1)
-    cells = cells_of(x, judged, slots=slots, grid=grid, layout=layout, own=reference.own)
+    cells = cells_of(counts, judged, slots=slots, grid=grid, layout=layout, own=reference.own)
     row = cells.row_of[slots]
     bins = np.arange(int(layout.offsets[-1]))
     own = np.where(reference.own[:, None], n, 0.0)

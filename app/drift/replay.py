@@ -17,8 +17,8 @@ from app.drift.episodes import CAUSE_WINDOWS, Episode, Verdict
 from app.drift.evidence import Evidence
 from app.drift.judgement import SMALL_TVD, STATISTICS, Judgement, judge
 from app.drift.layout import Bools, Floats, Ints, Layout
-from app.drift.reference import Reference
 from app.drift.refit import refit
+from app.drift.trailing import Trailing
 
 REFERENCE_WEEKS: Final = 8
 WAIT_US: Final = WEEK_US
@@ -98,13 +98,13 @@ def vouching(
 
 def reference_for(
     baseline: Windows, live: Windows, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
-) -> Reference:
+) -> Trailing:
     """The reference of the week that begins on a Monday."""
     own, trailing, features, whole = vouching(
         baseline.starts, live.starts, monday=monday, grid=grid, accepted=accepted, volume=volume
     )
     marks = np.concatenate([np.ones(len(own), dtype=np.bool_), np.zeros(len(trailing), dtype=np.bool_)])
-    return Reference(
+    return Trailing(
         starts=np.concatenate([baseline.starts[own], live.starts[trailing]]),
         counts=np.concatenate([baseline.counts[own], live.counts[trailing]]),
         rows=np.concatenate([baseline.rows[own], live.rows[trailing]]),

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from app.drift import tail, wobble
 from app.drift.autocorrelation import factor
+from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
 from app.drift.context import DAY_US, LEVELS, Grid
 from app.drift.layout import Bools, Floats, Ints
-from app.drift.reference import CELL_WINDOWS, group
 from app.drift.tail import LEAST_LOG, Tail
 
-_FALLBACK_WINDOWS: Final = 3
+_SMALL: Final = 0.05
+"""A relative change of the rows that is never worth a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ class VolumeCalibration:
         """Probability of a number of rows as far from normal as this, (W,); NaN where nothing is known."""
         mean, windows = self.mean[slot], self.windows[slot]
         logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=self.lasting)
-        return np.where(windows > 0, self.tail.p(logs[:, None])[:, 0], np.nan)
+        p = self.tail.p(logs[:, None])[:, 0]
+        small = np.abs(np.log((rows + 0.5) / (mean + 0.5))) < _SMALL
+        return np.where(windows > 0, np.where(small, 1.0, p), np.nan)
 
     def lines(self, slot: int, p: float) -> tuple[float, float]:
         """The fewest and the most rows that are no rarer than p in this slot."""
@@ -66,21 +69,20 @@ def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalib
     seen = max(int(accepted.sum()), 1)
     for level in range(LEVELS):
         cell = cells[level][slots]
-        if level < LEVELS - 1 and (accepted & (count[cell] >= CELL_WINDOWS)).sum() < 0.9 * seen:
+        if level < LEVELS - 1 and (accepted & (count[cell] >= CELL_WINDOWS)).sum() < CELL_SHARE * seen:
             continue
         usable = accepted & (count[cell] > 1)
         mean = (sums[cell] - used) / np.maximum(count[cell] - 1, 1)
         gap = np.abs(np.log((rows + 0.5) / (mean + 0.5)))
         errors[level] = np.where(usable, gap, 0.0).sum() / max(int(usable.sum()), 1)
-    row_of = cells[LEVELS - 1].copy()
-    for level in range(LEVELS - 2, int(np.argmin(errors)) - 1, -1):
-        row_of = np.where(count[cells[level]] >= _FALLBACK_WINDOWS, cells[level], row_of)
+    row_of = resolved(np.argmin(errors)[None], count[:, None], grid=grid)[:, 0]
     cell = row_of[slots]
     usable = accepted & (count[cell] > 1)
     others = np.maximum(count[cell] - 1, 1).astype(np.float64)
     mean = (sums[cell] - used) / others
     y, e = _terms(rows, mean, others)
     sampling, lasting = wobble.fit(y[:, None], e[:, None], weight=usable[:, None].astype(np.float64))
+    sampling = np.maximum(sampling, 1.0)
     logs = np.where(usable, _log_score(rows, mean, others, sampling=sampling, lasting=lasting), LEAST_LOG)[:, None]
     windows = count[row_of].astype(np.float64)
     return VolumeCalibration(

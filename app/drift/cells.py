@@ -1,0 +1,102 @@
+"""Windows grouped by context, and how fine a context each feature bears."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.context import LEVELS, Grid
+from app.drift.layout import Bools, Floats, Ints, Layout
+
+CELL_WINDOWS: Final = 5
+"""Windows that a cell needs before its level may be chosen."""
+CELL_SHARE: Final = 0.9
+"""Share of the windows that must lie in such cells: a clock change or a closed hour must not coarsen a whole model."""
+FALLBACK_WINDOWS: Final = 3
+"""A cell with fewer windows borrows the next coarser cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Sums of the accepted windows by cell: `sums` (R, B), `windows` (R, F), `own_rows` (R, F) of baseline windows.
+
+    `row_of`, shape (slots, F), is the row that a slot is compared with and `level`, shape (F,), the level chosen.
+    """
+
+    sums: Ints
+    windows: Ints
+    own_rows: Ints
+    row_of: Ints
+    level: Ints
+
+
+def _added(values: NDArray[np.integer], number: Ints, *, cells: int) -> Ints:
+    out = np.zeros((cells, *values.shape[1:]), dtype=np.int64)
+    if len(number):
+        order = np.argsort(number, kind="stable")
+        ordered = number[order]
+        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0, dtype=np.int64)
+    return out
+
+
+def group(values: NDArray[np.integer], slots: Ints, *, grid: Grid) -> Ints:
+    """Sum windows, (W, ...), into the cells of all levels, (R, ...), exactly."""
+    cells, first = grid.cells()
+    by_slot = _added(values, slots, cells=grid.slots)
+    coarser = [
+        _added(by_slot, cells[level] - first[level], cells=int(first[level + 1] - first[level]))
+        for level in range(1, LEVELS)
+    ]
+    return np.concatenate([by_slot, *coarser])
+
+
+def resolved(chosen: Ints, windows: Ints, *, grid: Grid) -> Ints:
+    """The row of each slot, (slots, F), for chosen levels (F,): its own cell, or the finest coarser one that is not thin."""
+    cells, _ = grid.cells()
+    row_of = np.broadcast_to(cells[LEVELS - 1][:, None], (grid.slots, len(chosen)))
+    for level in range(LEVELS - 2, -1, -1):
+        mine = cells[level]
+        take = (chosen[None, :] <= level) & (windows[mine] >= FALLBACK_WINDOWS)
+        row_of = np.where(take, mine[:, None], row_of)
+    return np.ascontiguousarray(row_of)
+
+
+def _error(x: Floats, n: Floats, *, sums: Ints, cell: Ints, layout: Layout) -> Floats:
+    """Leave-one-out TVD of every window against its cell, (W, F); NaN where nothing is left."""
+    rest = sums[cell] - x
+    left = np.add.reduceat(rest, layout.offsets[:-1], axis=1)
+    left = np.where(left > 0, left, np.nan)
+    gap = x / np.repeat(n, layout.sizes, axis=1) - rest / np.repeat(left, layout.sizes, axis=1)
+    gap = np.abs(gap)
+    return np.asarray(0.5 * np.add.reduceat(gap, layout.offsets[:-1], axis=1))
+
+
+def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools) -> Cells:
+    """Group accepted counts, (W, B), choose each feature's level, and resolve thin cells to coarser ones.
+
+    The level is the one with the least mean leave-one-out error among those whose cells hold five windows; a tie goes
+    to the finer. `judged`, shape (W, F), marks the windows that count in the choice.
+    """
+    cells, _ = grid.cells()
+    sums = group(counts, slots, grid=grid)
+    rows = np.add.reduceat(counts, layout.offsets[:-1], axis=1)
+    windows = group((rows > 0).astype(np.int64), slots, grid=grid)
+    own_rows = group(np.where(own[:, None], rows, 0), slots, grid=grid)
+    x, safe = counts.astype(np.float64), np.where(rows > 0, rows, 1).astype(np.float64)
+    errors = np.full((LEVELS, layout.features), np.inf)
+    seen = np.maximum(np.count_nonzero(judged, axis=0), 1)
+    for level in range(LEVELS):
+        mine = cells[level][slots]
+        full = judged & (windows[mine] >= CELL_WINDOWS)
+        enough = (full.sum(axis=0) >= CELL_SHARE * seen) | (level == LEVELS - 1)
+        if not enough.any():
+            continue
+        error = _error(x, safe, sums=sums, cell=mine, layout=layout)
+        usable = judged & np.isfinite(error)
+        mean = np.where(usable, error, 0.0).sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
+        errors[level] = np.where(enough, mean, np.inf)
+    chosen = np.argmin(errors, axis=0)
+    row_of = resolved(chosen, windows, grid=grid)
+    return Cells(sums=sums, windows=windows, own_rows=own_rows, row_of=row_of, level=chosen)
