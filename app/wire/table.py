@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-RawColumn = list[Any] | pa.Array | pa.ChunkedArray
+RawColumn: TypeAlias = list[Any] | pa.Array | pa.ChunkedArray
 
 LISTED_REJECTIONS = 100
 

@@ -1,0 +1,142 @@
+"""Values as the text by which a categorical feature tells them apart."""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from app.drift.columns import INVALID_CODE, NULL_CODE, CategoricalColumn
+from app.wire.flat import decoded, flat
+from app.wire.numbers import BLANKS
+from app.wire.text import as_text, is_bytes
+
+Word = str | int
+"""A category's text, or NULL_CODE or INVALID_CODE."""
+
+NUMBERS: Final = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+MOMENTS: Final = (pa.types.is_timestamp, pa.types.is_date, pa.types.is_time)
+PLAIN: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+BOOLEANS: Final = {"true": "true", "false": "false"}
+
+
+def categories_of_list(raw: list[Any]) -> CategoricalColumn:
+    """Read JSON values as categories."""
+    kinds = set(map(type, raw)) - {type(None)}
+    plain = PLAIN.get(kinds.pop()) if len(kinds) == 1 else None
+    try:
+        return categories_of_array(pa.array(raw, plain), text=False) if plain else _by_value(raw)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return _by_value(raw)
+
+
+def _by_value(raw: list[Any]) -> CategoricalColumn:
+    """Number the distinct values; 1, 1.0 and true are equal in Python, so the type is part of the key."""
+    words: list[Word] = []
+    known: dict[tuple[type, Any], int] = {}
+    codes = np.empty(len(raw), np.int64)
+    for row, value in enumerate(raw):
+        kind = type(value)
+        key = (kind, None if kind in {dict, list} else value)
+        code = known.get(key)
+        if code is None:
+            code = known[key] = len(words)
+            words.append(word(value))
+        codes[row] = code
+    return _column(words, codes)
+
+
+def categories_of_array(raw: Any, *, text: bool) -> CategoricalColumn:
+    """Read a plain Arrow array as categories."""
+    if not pa.types.is_dictionary(raw.type):
+        if is_bytes(raw.type):
+            raw = as_text(raw).dictionary_encode()
+        elif speller(raw.type) is None:
+            codes = np.where(raw.is_null().to_numpy(zero_copy_only=False), NULL_CODE, INVALID_CODE)
+            return CategoricalColumn(codes.astype(np.int32), ())
+        else:
+            raw = raw.dictionary_encode()
+    dictionary, codes = decoded(raw)
+    return _column(_words(flat(dictionary), text=text), codes)
+
+
+def _words(dictionary: Any, *, text: bool) -> list[Word]:
+    if pa.types.is_dictionary(dictionary.type):
+        inner = categories_of_array(dictionary, text=text)
+        return [int(code) if code < 0 else inner.categories[code] for code in inner.codes]
+    if is_bytes(dictionary.type):
+        spell: Callable[[Any], Word] | None = (
+            (lambda cell: BOOLEANS.get(cell.strip(BLANKS).lower(), cell)) if text else str
+        )
+        values = as_text(dictionary).to_pylist()
+    else:
+        spell = speller(dictionary.type)
+        values = plain_values(dictionary) if spell is not None else [None] * len(dictionary)
+    if spell is None:
+        return [INVALID_CODE if valid.as_py() else NULL_CODE for valid in dictionary.is_valid()]
+    return [NULL_CODE if value is None else spell(value) for value in values]
+
+
+def speller(kind: pa.DataType) -> Callable[[Any], Word] | None:
+    """Give the way to spell values of an Arrow type; None when they are no categories."""
+    if any(test(kind) for test in NUMBERS):
+        return word
+    return moment if any(test(kind) for test in MOMENTS) else None
+
+
+def plain_values(dictionary: Any) -> Sequence[Any]:
+    """Give the values as Python has them; times are cut to microseconds."""
+    kind = dictionary.type
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        dictionary = dictionary.cast(pa.timestamp("us", kind.tz), safe=False)
+    elif pa.types.is_time64(kind):
+        dictionary = dictionary.cast(pa.time64("us"), safe=False)
+    values: list[Any] = dictionary.to_pylist()
+    return values
+
+
+def moment(value: dt.datetime | dt.date | dt.time) -> str:
+    """Write a date or time as ISO 8601, UTC as Z."""
+    return value.isoformat().replace("+00:00", "Z")
+
+
+def word(value: object) -> Word:  # noqa: PLR0911 - one return for each kind of value
+    """Write a JSON value as a category."""
+    match value:
+        case None:
+            return NULL_CODE
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case int():
+            return str(value)
+        case float():
+            return _float_word(value)
+        case Decimal():
+            return str(int(value)) if value == value.to_integral_value() else _float_word(float(value))
+        case _:
+            return INVALID_CODE
+
+
+def _float_word(value: float) -> Word:
+    if math.isnan(value):
+        return NULL_CODE
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value).removesuffix(".0") if value else "0"
+
+
+def _column(words: Sequence[Word], codes: NDArray[np.int64]) -> CategoricalColumn:
+    """Give each distinct text one code; texts that no row holds are left out."""
+    used = np.bincount(codes + 1, minlength=len(words) + 1)[1:] > 0
+    known: dict[str, int] = {}
+    recoded = np.full(len(words) + 1, NULL_CODE, np.int32)
+    for code in np.flatnonzero(used):
+        text = words[int(code)]
+        recoded[code] = known.setdefault(text, len(known)) if isinstance(text, str) else text
+    return CategoricalColumn(recoded[codes], tuple(known))

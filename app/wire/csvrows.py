@@ -1,0 +1,103 @@
+"""CSV with a header line; every cell stays text."""
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv
+
+from app.errors import Refused
+from app.wire.faults import RAGGED_LINE, check_names, clip, kept, listed, undecodable
+from app.wire.names import check_name
+from app.wire.table import Table
+from app.wire.text import as_text
+
+HEADER_BYTES: Final = 1 << 22
+NAMES_AND_FIRST: Final = 2
+
+
+def header(head: bytes) -> list[str]:
+    """Read the first line that is not blank as lawful, distinct names."""
+    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    try:
+        names = next((cells for cells in csv.reader(io.StringIO(text, newline="")) if cells), [])
+    except csv.Error as error:
+        raise undecodable(f"the header of the CSV cannot be read: {clip(str(error))}") from None
+    if not names:
+        raise undecodable("the CSV has no header line")
+    check_names(len(names))
+    repeated = len(set(names)) != len(names)
+    for name in names:
+        check_name(name, "column")
+    if repeated:
+        twice = next(name for n, name in enumerate(names) if name in names[:n])
+        raise Refused("repeated-name", f"the CSV header names {clip(ascii(twice))} twice")
+    return names
+
+
+def open_reader(
+    source: Any, width: int, *, block: int, ragged: Callable[[int], object]
+) -> pyarrow.csv.CSVStreamingReader:
+    """Read cells as bytes in blocks, telling the row number, from 0, of every line of another width."""
+    names = [str(n) for n in range(width)]
+
+    def skip(row: pyarrow.csv.InvalidRow) -> str:
+        ragged(row.number - NAMES_AND_FIRST)
+        return "skip"
+
+    return pyarrow.csv.open_csv(
+        source,
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=False, block_size=block, column_names=names, skip_rows_after_names=1
+        ),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.binary()),
+            check_utf8=False,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def table_of_cells(
+    names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int], received_before: int = 0
+) -> Table:
+    """Make a table of cells; `ragged` are the refused rows among them, counted from the first row of the body."""
+    rows = sum(batch.num_rows for batch in batches)
+    cells = [as_text(pa.chunked_array([batch.column(n) for batch in batches], pa.binary())) for n in range(len(names))]
+    received = rows + len(ragged)
+    numbers = kept(received, [row - received_before for row in ragged])
+    return Table(
+        rows=rows,
+        columns=dict(zip(names, cells, strict=True)),
+        received=received,
+        numbers=None if numbers is None else numbers + received_before,
+        rejections=listed(ragged, RAGGED_LINE),
+        text=True,
+    )
+
+
+def table_of_csv(body: bytes) -> Table:
+    """Make a table of a whole CSV body."""
+    names = header(body[:HEADER_BYTES])
+    ragged: list[int] = []
+    ended = body if body.endswith((b"\n", b"\r")) else body + b"\n"
+    try:
+        reader = open_reader(pa.BufferReader(ended), len(names), block=len(ended) + 1, ragged=ragged.append)
+        batches = list(reader)
+    except pa.ArrowInvalid as error:
+        raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
+    return table_of_cells(names, batches, ragged=ragged)
+
+
+def lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give the batches, turning Arrow's complaint into ours."""
+    try:
+        yield from batches
+    except pa.ArrowInvalid as error:
+        raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None

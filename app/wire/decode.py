@@ -1,0 +1,116 @@
+"""Bytes to a table: the bytes say what they are, the content type is a hint."""
+
+import codecs
+from enum import StrEnum
+from typing import Final
+
+from app.errors import BadRequest, UnsupportedType
+from app.wire.arrow import FILE_MAGIC, STREAM_MAGIC, table_of_arrow
+from app.wire.csvrows import table_of_csv
+from app.wire.faults import check_row_count, clip, undecodable
+from app.wire.jsonrows import table_of_rows, table_of_value
+from app.wire.jsontext import BLANKS, concatenated, load_json
+from app.wire.ndjson import is_object, looks_like_lines, table_of_lines
+from app.wire.parquet import MAGIC, table_of_parquet
+from app.wire.table import Table
+
+MAX_DECODED: Final = 64 << 20
+
+
+class Format(StrEnum):
+    """A row format, by the word that metrics use."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+TYPES: Final = {
+    "application/json": Format.JSON,
+    "text/json": Format.JSON,
+    "application/x-ndjson": Format.NDJSON,
+    "application/ndjson": Format.NDJSON,
+    "application/jsonl": Format.NDJSON,
+    "application/x-jsonlines": Format.NDJSON,
+    "application/jsonlines": Format.NDJSON,
+    "application/json-lines": Format.NDJSON,
+    "text/csv": Format.CSV,
+    "application/csv": Format.CSV,
+    "application/vnd.apache.parquet": Format.PARQUET,
+    "application/x-parquet": Format.PARQUET,
+    "application/parquet": Format.PARQUET,
+    "application/vnd.apache.arrow.stream": Format.ARROW,
+    "application/vnd.apache.arrow.file": Format.ARROW,
+}
+
+
+def declared_format(content_type: str | None) -> Format | None:
+    """Read a content type, its parameters aside; None when it is none of ours."""
+    word = (content_type or "").partition(";")[0].strip().lower()
+    return Format.JSON if word.endswith("+json") else TYPES.get(word)
+
+
+def format_of(body: bytes, content_type: str | None) -> Format | None:
+    """Say what a body is; None when neither its bytes nor its type tell."""
+    declared = declared_format(content_type)
+    if body.startswith(MAGIC):
+        return Format.PARQUET
+    if body.startswith((STREAM_MAGIC, FILE_MAGIC)):
+        return Format.ARROW
+    start = body[:64].removeprefix(codecs.BOM_UTF8).lstrip(BLANKS) or body.removeprefix(codecs.BOM_UTF8).lstrip(BLANKS)
+    if not start.startswith((b"{", b"[")):
+        return declared
+    if declared is Format.NDJSON and start.startswith(b"{"):
+        return Format.NDJSON if is_object(_first_line(body)) else Format.JSON
+    if looks_like_lines(body):
+        return Format.NDJSON
+    return Format.JSON
+
+
+def _first_line(body: bytes) -> bytes:
+    return body.removeprefix(codecs.BOM_UTF8).lstrip(BLANKS).partition(b"\n")[0]
+
+
+def decode(body: bytes, content_type: str | None, *, row_count: int | None = None, limit: int = MAX_DECODED) -> Table:
+    """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it."""
+    table = _table(body, content_type, row_count=row_count, limit=limit)
+    check_row_count(table.received, row_count)
+    return table
+
+
+def _table(body: bytes, content_type: str | None, *, row_count: int | None, limit: int) -> Table:
+    match format_of(body, content_type):
+        case Format.PARQUET:
+            return table_of_parquet(body, limit=limit)
+        case Format.ARROW:
+            return table_of_arrow(body, told=row_count)
+        case Format.NDJSON:
+            return table_of_lines(body)
+        case Format.CSV:
+            return table_of_csv(body)
+        case Format.JSON:
+            return _json(body, content_type)
+        case None:
+            if not body.strip(BLANKS) and content_type is None:
+                raise undecodable("the body is empty")
+            shown = clip(ascii(content_type))
+            raise UnsupportedType("unsupported-media-type", f"neither {shown} nor the bytes tell a known row format")
+
+
+def _json(body: bytes, content_type: str | None) -> Table:
+    try:
+        value = load_json(body)
+    except BadRequest:
+        objects = concatenated(body)
+        if objects is not None and len(objects) > 1:
+            return table_of_rows(objects)
+        match declared_format(content_type):
+            case Format.CSV:
+                return table_of_csv(body)
+            case Format.NDJSON:
+                return table_of_lines(body)
+            case _:
+                raise
+    return table_of_value(value)

@@ -1,0 +1,55 @@
+"""The few refusals that all decoders share."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import BadRequest, Refused, TooLarge
+from app.wire.table import LISTED_REJECTIONS, Rejection
+
+ECHOED: Final = 100
+MAX_NAMES: Final = 65_536
+MAX_ROWS: Final = 10_000_000
+
+NOT_AN_OBJECT: Final = "not an object"
+RAGGED_LINE: Final = "ragged line"
+
+
+def clip(text: str) -> str:
+    """Shorten what came from outside to what an error may repeat."""
+    return text if len(text) <= ECHOED else text[: ECHOED - 3] + "..."
+
+
+def undecodable(detail: str) -> BadRequest:
+    """Say that the whole body cannot be read."""
+    return BadRequest("undecodable", detail)
+
+
+def check_names(count: int) -> None:
+    """Refuse a body with more names than any table has."""
+    if count > MAX_NAMES:
+        raise TooLarge("too-many-names", f"the body names more than {MAX_NAMES} columns")
+
+
+def check_rows(count: int) -> None:
+    """Refuse a body whose few bytes stand for too many rows."""
+    if count > MAX_ROWS:
+        raise TooLarge("too-many-rows", f"the body holds more than {MAX_ROWS} rows")
+
+
+def check_row_count(received: int, told: int | None) -> None:
+    """Refuse a body that holds another number of rows than its sender counted."""
+    if told is not None and told != received:
+        raise Refused("row-count-mismatch", f"the body holds {received} rows, not {told}")
+
+
+def kept(received: int, bad: Sequence[int]) -> NDArray[np.int64] | None:
+    """Number the rows that stay; None when all do."""
+    return np.delete(np.arange(received, dtype=np.int64), bad) if bad else None
+
+
+def listed(bad: Iterable[int], reason: str) -> tuple[Rejection, ...]:
+    """List the first refused rows, ascending, for the receipt."""
+    return tuple(Rejection(row, reason) for row in sorted(bad)[:LISTED_REJECTIONS])

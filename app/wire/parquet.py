@@ -1,0 +1,47 @@
+"""Parquet files to columns."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.errors import TooLarge
+from app.wire.arrow import check_schema, sound
+from app.wire.faults import check_names, check_rows, clip, undecodable
+from app.wire.table import Table
+
+MAGIC: Final = b"PAR1"
+
+
+def open_parquet(source: Any) -> pq.ParquetFile:
+    """Open a file; text stays dictionary-encoded, so that a long word repeated often is held once."""
+    file = pq.ParquetFile(source)
+    check_names(file.metadata.num_columns)
+    schema = file.schema_arrow
+    check_schema(schema)
+    words = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+    return pq.ParquetFile(source, read_dictionary=words, metadata=file.metadata) if words else file
+
+
+def table_of_parquet(body: bytes, *, limit: int) -> Table:
+    """Make a table of a whole file whose columns take at most `limit` bytes uncompressed."""
+    try:
+        file = open_parquet(pa.BufferReader(body))
+        check_rows(file.metadata.num_rows)
+        groups = range(file.metadata.num_row_groups)
+        if sum(file.metadata.row_group(n).total_byte_size for n in groups) > limit:
+            raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
+        table = file.read(use_threads=False)
+        columns = {name: sound(table.column(n)) for n, name in enumerate(table.schema.names)}
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None
+    return Table(rows=table.num_rows, columns=columns, received=table.num_rows)
+
+
+def batches_of(file: pq.ParquetFile, *, rows: int) -> Iterator[pa.RecordBatch]:
+    """Read a file in batches of rows."""
+    try:
+        yield from file.iter_batches(batch_size=rows, use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None
