@@ -1,0 +1,54 @@
+"""Views that the tests of the exposition share."""
+
+from app.metrics.instruments import Instruments
+from app.metrics.snapshot import EpisodeView, FeatureView, ModelView, VersionView
+
+HOUR_US = 3_600_000_000
+
+
+def feature(name: str = "x", **changes: object) -> FeatureView:
+    """A scored feature with a psi, a ks, an evidence and their lines."""
+    values: dict[str, object] = {
+        "status": "ok",
+        "scored": True,
+        "scores": {"psi": 0.1, "ks": 0.05, "evidence": 1.5, "null_ratio": 0.0},
+        "thresholds": {("psi", "warning"): 0.2, ("psi", "critical"): None, ("evidence", "critical"): 5.16},
+        "mean": 2.5,
+    }
+    return FeatureView(name=name, **(values | changes))  # type: ignore[arg-type]
+
+
+def model(name: str = "m", **changes: object) -> ModelView:
+    """A model with one version, two features and one open episode."""
+    version = VersionView(
+        version="default",
+        features=(feature("x"), feature("y", status="critical", mean=None)),
+        window_start_us=0,
+        window_end_us=HOUR_US,
+        volume=1000,
+        volume_thresholds={"critical": 5000.0},
+        last_row_us=HOUR_US + 500_000,
+        silence_us=3 * HOUR_US,
+        episodes=(EpisodeView("y", "evidence", "critical", "nulls"),),
+    )
+    values: dict[str, object] = {
+        "baseline": 1,
+        "baseline_created_us": 1_500_000,
+        "pages_per_month": 1.0,
+        "versions": (version,),
+    }
+    return ModelView(name=name, **(values | changes))  # type: ignore[arg-type]
+
+
+def used() -> Instruments:
+    """Instruments on which everything has happened once."""
+    instruments = Instruments("1.2.3")
+    instruments.count_rows("m", "arrow", outcome="accepted", rows=990)
+    instruments.count_request("arrow", 200)
+    instruments.count_unpaired("m", "response")
+    instruments.count_auth_failure("expired")
+    instruments.evaluated("m", at_us=2_500_000)
+    instruments.evaluation_failed("m")
+    instruments.commit_seconds.observe(0.01)
+    instruments.evaluation_seconds.observe(0.2)
+    return instruments
