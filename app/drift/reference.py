@@ -103,9 +103,7 @@ def _ordered(
     starts: Indices,
     counts: Counts,
 ) -> Ordered:
-    numeric = [
-        (f, bins, means, scale) for f, (bins, means, scale) in enumerate(parts) if isinstance(bins, NumericBins)
-    ]
+    numeric = [(f, bins, means, scale) for f, (bins, means, scale) in enumerate(parts) if isinstance(bins, NumericBins)]
     sizes = np.array([bins.finite for _, bins, _, _ in numeric], dtype=np.int64)
     own = [counts[starts[f] : starts[f] + bins.finite] for f, bins, _, _ in numeric]
     rows = np.array([part.sum() for part in own], dtype=np.int64)

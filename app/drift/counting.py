@@ -1,0 +1,75 @@
+"""Counting a batch: every row of every feature into one bin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.baseline import Baseline
+from app.drift.categories import CategoricalBins
+from app.drift.columns import CategoricalColumn, Column, NumericColumn
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delta:
+    """What one batch adds: counts (windows, total bins), sums of finite values (windows, features), rows (windows,).
+
+    The sums of categorical features are 0. For every window and feature the bins sum to the rows.
+    """
+
+    counts: Counts
+    sums: NDArray[np.float64]
+    rows: Counts
+
+
+def count(baseline: Baseline, columns: Mapping[str, Column], window: Counts, windows: int) -> Delta:
+    """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null."""
+    rows = np.bincount(window, minlength=windows).astype(np.int64)
+    if len(rows) != windows:
+        raise ValueError("a row lies beyond the last window")
+    delta = Delta(
+        counts=np.zeros((windows, baseline.total), dtype=np.int64),
+        sums=np.zeros((windows, len(baseline.features))),
+        rows=rows,
+    )
+    if not len(window):
+        return delta
+    _numeric(baseline, columns, window, delta)
+    _categorical(baseline, columns, window, delta)
+    return delta
+
+
+def _numeric(baseline: Baseline, columns: Mapping[str, Column], window: Counts, delta: Delta) -> None:
+    for pack in baseline.packs:
+        wanted: list[NumericColumn | None] = []
+        for f in pack.features:
+            column = columns.get(baseline.features[f].name)
+            if column is not None and (not isinstance(column, NumericColumn) or len(column) != len(window)):
+                raise ValueError(f"{baseline.features[f].name} needs {len(window)} numbers")
+            wanted.append(column)
+        windows = len(delta.rows)
+        counts, sums = pack.count(wanted, window=window if windows > 1 else None, windows=windows, rows=len(window))
+        delta.counts[:, pack.positions] = counts
+        delta.sums[:, pack.features] = sums
+
+
+def _categorical(baseline: Baseline, columns: Mapping[str, Column], window: Counts, delta: Delta) -> None:
+    windows = len(delta.rows)
+    for f, feature in enumerate(baseline.features):
+        bins = feature.bins
+        if not isinstance(bins, CategoricalBins):
+            continue
+        own = delta.counts[:, baseline.slice_of(f)]
+        column = columns.get(feature.name)
+        if column is None:
+            own[:, bins.null] = delta.rows
+            continue
+        if not isinstance(column, CategoricalColumn) or len(column) != len(window):
+            raise ValueError(f"{feature.name} needs {len(window)} categories")
+        places = bins.index(column.codes, column.categories)
+        if windows > 1:
+            places = places + window * bins.size
+        own += np.bincount(places, minlength=own.size).reshape(own.shape)

@@ -1,0 +1,78 @@
+"""A bounded picture of one categorical feature: its commonest categories, and which ones it ever had."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.categories import CategoricalBins, category_hash, may_have_a_bin
+
+Hashes = NDArray[np.uint64]
+
+TOP: Final = 50
+
+
+class CategorySketch:
+    """Exact counts of up to `cap` categories; beyond it the rarer half is forgotten, except for their hashes.
+
+    A category survives when its rows outnumber the largest forgotten count of each pruning together. At most
+    `hashes` hashes are kept; then what is known is no longer exact.
+    """
+
+    def __init__(self, cap: int, *, hashes: int) -> None:
+        """Start empty."""
+        self.cap = max(cap, 4 * TOP)
+        self.hashes = hashes
+        self._counts: dict[str, int] = {}
+        self._forgotten: Hashes = np.empty(0, dtype=np.uint64)
+        self._forgotten_singles = 0
+        self._exact = True
+
+    def add(self, codes: NDArray[np.int32], categories: Sequence[str]) -> None:
+        """Count codes into `categories`; negative codes are no category."""
+        held = np.bincount(codes[codes >= 0], minlength=len(categories))
+        nameless: list[int] = []
+        for at in np.flatnonzero(held).tolist():
+            category = categories[at]
+            if category in self._counts:
+                self._counts[category] += int(held[at])
+            elif may_have_a_bin(category):
+                self._counts[category] = int(held[at])
+                if len(self._counts) > self.cap:
+                    self._prune()
+            else:
+                nameless.append(category_hash(category))
+        if nameless:
+            self._remember(np.array(nameless, dtype=np.uint64))
+
+    def bins(self) -> CategoricalBins:
+        """Name the commonest categories; all others are known by their hash."""
+        ranked = self._ranked()
+        top = tuple(ranked[:TOP])
+        self._remember(np.array([category_hash(category) for category in ranked[TOP:]], dtype=np.uint64))
+        named = np.array([category_hash(category) for category in top], dtype=np.uint64)
+        known = np.setdiff1d(self._forgotten, named, assume_unique=True)
+        return CategoricalBins(top, known=known, known_exact=self._exact)
+
+    def singletons(self) -> int:
+        """How many categories occurred once; an upper estimate once some were forgotten."""
+        return self._forgotten_singles + sum(count == 1 for count in self._counts.values())
+
+    def _ranked(self) -> list[str]:
+        return sorted(self._counts, key=lambda category: (-self._counts[category], category))
+
+    def _prune(self) -> None:
+        ranked = self._ranked()
+        rare = ranked[self.cap // 2 :]
+        self._remember(np.array([category_hash(category) for category in rare], dtype=np.uint64))
+        self._forgotten_singles += sum(self._counts[category] == 1 for category in rare)
+        self._counts = {category: self._counts[category] for category in ranked[: self.cap // 2]}
+
+    def _remember(self, hashes: Hashes) -> None:
+        if not self._exact:
+            return
+        self._forgotten = np.union1d(self._forgotten, hashes)
+        if len(self._forgotten) > self.hashes:
+            self._exact = False
+            self._forgotten = self._forgotten[: self.hashes]
