@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
@@ -145,8 +144,3 @@ def monday(now: int, weeks: int) -> int:
     """A Monday 00:00 UTC, so many weeks ago."""
     week = 7 * DAY
     return (now - weeks * week - MONDAY) // week * week + MONDAY
-
-
-def without(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """The row less some keys."""
-    return {key: value for key, value in row.items() if key not in keys}
