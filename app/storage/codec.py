@@ -32,6 +32,12 @@ class Payload:
     counts: NDArray[np.int64]
     sums: NDArray[np.float64]
 
+    def __add__(self, other: "Payload") -> "Payload":
+        """Both together; bins and features must agree."""
+        if self.counts.shape != other.counts.shape or self.sums.shape != other.sums.shape:
+            raise ValueError("payloads of different bins")
+        return Payload(self.rows + other.rows, self.counts + other.counts, self.sums + other.sums)
+
 
 def pack(counts: NDArray[np.int64]) -> bytes:
     """Lay counts of shape (bins,) out as bit planes."""
@@ -68,8 +74,8 @@ def encode(payload: Payload) -> bytes:
     return _HEADER.pack(*head, zlib.crc32(body, zlib.crc32(repr(head).encode()))) + body
 
 
-def decode(data: bytes) -> Payload:
-    """Read a journal payload; UnreadableError when a byte of it has changed."""
+def decode(data: bytes, *, shape: tuple[int, int] | None) -> Payload:
+    """Read a journal payload of so many bins and features; UnreadableError when a byte of it has changed."""
     if len(data) < _HEADER.size:
         raise UnreadableError("shorter than its header")
     *head, checksum = _HEADER.unpack_from(data)
@@ -79,6 +85,8 @@ def decode(data: bytes) -> Payload:
         raise UnreadableError(f"unknown format {version}")
     if zlib.crc32(body, zlib.crc32(repr(tuple(head)).encode())) != checksum:
         raise UnreadableError("checksum differs")
+    if (bins, features) != shape:
+        raise UnreadableError("its bins are not those of its baseline")
     try:
         plain = zlib.decompress(body)
     except zlib.error as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -111,7 +112,7 @@ class Database:
         try:
             with self._watchdog.watching(driver.fileno(), seconds=seconds):
                 yield
-        except DBAPIError as error:
+        except (DBAPIError, psycopg.Error) as error:
             if is_lost(error):
                 conn.invalidate()
             raise

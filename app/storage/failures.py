@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import Unavailable
 
+DatabaseError = DBAPIError | psycopg.Error
 _DISK_FULL: Final = "53100"
 _DOWN: Final = ("08", "53", "57P", "58", "XX")
 _CONTENTION: Final = frozenset({"40001", "40P01", "55P03", "57014", "25P03", "25P04"})
@@ -21,14 +23,17 @@ def sqlstate(error: BaseException) -> str:
     return str(getattr(origin, "sqlstate", None) or "")
 
 
-def is_lost(error: DBAPIError) -> bool:
+def is_lost(error: DatabaseError) -> bool:
     """Whether the connection is gone, so that nobody knows what became of an unanswered COMMIT."""
-    return error.connection_invalidated or not sqlstate(error) or sqlstate(error).startswith(("57P", "08"))
+    invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
+    return invalidated or not sqlstate(error) or sqlstate(error).startswith(("57P", "08"))
 
 
 def is_data_error(error: BaseException) -> bool:
     """Whether the values themselves cannot be stored."""
-    return isinstance(error, ValueError) or (isinstance(error, DBAPIError) and sqlstate(error).startswith(_DATA))
+    return isinstance(error, ValueError) or (
+        isinstance(error, (DBAPIError, psycopg.Error)) and sqlstate(error).startswith(_DATA)
+    )
 
 
 def outcome_unknown() -> Unavailable:
@@ -38,7 +43,7 @@ def outcome_unknown() -> Unavailable:
     )
 
 
-def unavailable(error: DBAPIError | PoolTimeoutError) -> Unavailable | None:
+def unavailable(error: DatabaseError | PoolTimeoutError) -> Unavailable | None:
     """The problem a caller is shown, or None for a mistake of ours."""
     if isinstance(error, PoolTimeoutError):
         return Unavailable("storage-unavailable", "All connections to the database are busy.", retry_after=2)
@@ -57,7 +62,7 @@ def translated() -> Iterator[None]:
     """Turn failures of the database into the problem a caller is shown."""
     try:
         yield
-    except (DBAPIError, PoolTimeoutError) as error:
+    except (DBAPIError, psycopg.Error, PoolTimeoutError) as error:
         problem = unavailable(error)
         if problem is None:
             raise

@@ -11,3 +11,4 @@ class Lock(IntEnum):
     FOLD = 1_147_430_403
     PRUNE = 1_147_430_404
     AUDIT = 1_147_430_405
+    BASELINE = 1_147_430_406

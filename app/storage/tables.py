@@ -1,6 +1,6 @@
 """The tables, one noun each."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -165,7 +165,7 @@ ledger_pruned = Table(
     Column("rows", BigInteger, nullable=False),
 )
 
-_JOURNAL_VACUUM: Final = {
+_JOURNAL_VACUUM: Final[dict[str, Any]] = {
     "postgresql_with": {
         "autovacuum_vacuum_scale_factor": 0,
         "autovacuum_vacuum_threshold": 2000,

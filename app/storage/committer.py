@@ -1,0 +1,164 @@
+"""Group commit: one thread commits together whatever arrived while the last group was being committed."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.errors import Refused, Unavailable
+from app.storage.database import Database
+from app.storage.failures import is_data_error
+from app.storage.ledger import Delivery, Outcome, Result, commit_group
+
+_Observer = Callable[[float, int], None]
+_RETRY_AFTER_S: Final = 2
+
+
+@dataclass(slots=True)
+class _Waiting:
+    delivery: Delivery
+    future: Future[Outcome] = field(default_factory=Future)
+
+
+class GroupCommitter:
+    """Takes deliveries from any thread and answers each once it is committed."""
+
+    def __init__(  # noqa: PLR0913 - limits
+        self,
+        database: Database,
+        *,
+        queue_batches: int = 2000,
+        queue_bytes: int = 64 * 2**20,
+        group_batches: int = 256,
+        group_bytes: int = 8 * 2**20,
+        deadline_s: float = 8.0,
+        observe: _Observer | None = None,
+    ) -> None:
+        self._database = database
+        self._queue_batches = queue_batches
+        self._queue_bytes = queue_bytes
+        self._group_batches = group_batches
+        self._group_bytes = group_bytes
+        self._deadline_s = deadline_s
+        self._observe = observe
+        self._changed = threading.Condition()
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self) -> None:
+        """Start the flusher."""
+        self._thread.start()
+
+    def submit(self, delivery: Delivery) -> Future[Outcome]:
+        """Queue a delivery; its future ends when its group is committed."""
+        waiting = _Waiting(delivery)
+        with self._changed:
+            if self._closing:
+                raise _draining()
+            full = len(self._queue) >= self._queue_batches or self._bytes + delivery.nbytes > self._queue_bytes
+            if self._queue and full:
+                raise Unavailable("overloaded", "Too many batches wait to be committed.", retry_after=_RETRY_AFTER_S)
+            self._queue.append(waiting)
+            self._bytes += delivery.nbytes
+            self._changed.notify()
+        return waiting.future
+
+    def close(self, *, timeout_s: float = 10.0) -> None:
+        """Take no more, commit what waits, and turn away what is left after the timeout."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        with self._changed:
+            left = list(self._queue)
+            self._queue.clear()
+        for waiting in left:
+            if waiting.future.set_running_or_notify_cancel():
+                waiting.future.set_exception(_draining())
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._closing:
+                    self._changed.wait()
+                group = self._take()
+                if not group:
+                    if self._closing and not self._queue:
+                        return
+                    continue
+            started = time.monotonic()
+            self._commit(group)
+            if self._observe is not None:
+                self._observe(time.monotonic() - started, len(group))
+
+    def _take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        size = 0
+        while self._queue and len(group) < self._group_batches:
+            size += self._queue[0].delivery.nbytes
+            if group and size > self._group_bytes:
+                break
+            waiting = self._queue.popleft()
+            self._bytes -= waiting.delivery.nbytes
+            if waiting.future.set_running_or_notify_cancel():
+                group.append(waiting)
+        return group
+
+    def _commit(self, group: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = self._attempt([waiting.delivery for waiting in group])
+        except Exception as error:  # noqa: BLE001 - every waiting sender must be told
+            if len(group) > 1 and is_data_error(error):
+                for waiting in group:
+                    self._commit([waiting])
+                return
+            for waiting in group:
+                waiting.future.set_exception(_problem(error))
+        else:
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                if isinstance(outcome, Outcome):
+                    waiting.future.set_result(outcome)
+                else:
+                    waiting.future.set_exception(outcome)
+
+    def _attempt(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | Unavailable]:
+        """Commit a group; after a lost connection once more, which settles what an unanswered COMMIT did."""
+        try:
+            return self._once(deliveries)
+        except Unavailable as first:
+            if first.code not in {"outcome-unknown", "storage-unavailable"}:
+                raise
+            try:
+                outcomes = self._once(deliveries)
+            except Unavailable as second:
+                raise (first if first.stored == "unknown" else second) from second
+            if first.stored != "unknown":
+                return outcomes
+            return [_settled(delivery, outcome, first) for delivery, outcome in zip(deliveries, outcomes, strict=True)]
+
+    def _once(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        with self._database.transaction(deadline_s=self._deadline_s / 2) as conn:
+            return commit_group(conn, deliveries)
+
+
+def _draining() -> Unavailable:
+    return Unavailable("draining", "The service is stopping.", retry_after=_RETRY_AFTER_S)
+
+
+def _settled(delivery: Delivery, outcome: Outcome, unknown: Unavailable) -> Outcome | Unavailable:
+    """What the retry says about the attempt before it, whose COMMIT was not answered."""
+    if outcome.result is Result.DUPLICATE and outcome.receipt == delivery.receipt:
+        return Outcome(Result.STORED, delivery.receipt)
+    return unknown if outcome.result is Result.IN_PROGRESS else outcome
+
+
+def _problem(error: Exception) -> Exception:
+    if is_data_error(error):
+        return Refused("unstorable", "The batch holds a value that cannot be stored.")
+    return error

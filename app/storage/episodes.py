@@ -1,0 +1,135 @@
+"""Episodes, and the verdicts people gave on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.storage import tables
+
+_VERDICT = frozenset({"verdict", "note", "verdict_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of windows during which a line was crossed; open while it has no end."""
+
+    id: str
+    version: str
+    feature: str
+    statistic: str
+    severity: str
+    start_us: int
+    end_us: int | None
+    peak: float
+    cause: str | None
+    group: str | None
+    top_bins: Sequence[object]
+    verdict: str | None = None
+    note: str | None = None
+    verdict_us: int | None = None
+
+
+def replace(conn: Connection, model_id: int, version: str, *, episodes: Sequence[Episode], since_us: int) -> None:
+    """Make these the version's episodes from an instant on; verdicts stay with the episodes that still stand."""
+    columns = tables.episode.c
+    where = (columns.model_id == model_id, columns.version == version, columns.start_at >= since_us)
+    conn.execute(delete(tables.episode).where(*where, columns.id.not_in([episode.id for episode in episodes])))
+    if not episodes:
+        return
+    rows = [_values(model_id, episode) for episode in sorted(episodes, key=lambda episode: episode.id)]
+    statement = upsert(tables.episode)
+    kept = _VERDICT | {"model_id", "id"}
+    replaced = {column.name: statement.excluded[column.name] for column in columns if column.name not in kept}
+    conn.execute(statement.on_conflict_do_update(index_elements=["model_id", "id"], set_=replaced), rows)
+
+
+def listed(  # noqa: PLR0913 - the filters of the contract
+    conn: Connection,
+    model_id: int,
+    *,
+    from_us: int | None = None,
+    to_us: int | None = None,
+    feature: str | None = None,
+    version: str | None = None,
+    open_only: bool = False,
+) -> list[Episode]:
+    """A model's episodes that start in [from, to), oldest first."""
+    columns = tables.episode.c
+    where = [columns.model_id == model_id]
+    if from_us is not None:
+        where.append(columns.start_at >= from_us)
+    if to_us is not None:
+        where.append(columns.start_at < to_us)
+    if feature is not None:
+        where.append(columns.feature == feature)
+    if version is not None:
+        where.append(columns.version == version)
+    if open_only:
+        where.append(columns.end_at.is_(None))
+    order = (columns.start_at, columns.version, columns.feature, columns.statistic)
+    return [_episode(row) for row in conn.execute(select(tables.episode).where(*where).order_by(*order))]
+
+
+def find(conn: Connection, model_id: int, episode_id: str) -> Episode | None:
+    """The episode of this id."""
+    columns = tables.episode.c
+    where = (columns.model_id == model_id, columns.id == episode_id)
+    row = conn.execute(select(tables.episode).where(*where)).one_or_none()
+    return None if row is None else _episode(row)
+
+
+def judge(  # noqa: PLR0913 - a verdict and whose
+    conn: Connection, model_id: int, episode_id: str, *, verdict: str | None, note: str | None, now_us: int
+) -> Episode | None:
+    """Keep a person's verdict on an episode."""
+    columns = tables.episode.c
+    statement = (
+        update(tables.episode)
+        .where(columns.model_id == model_id, columns.id == episode_id)
+        .values(verdict=verdict, note=note, verdict_at=now_us)
+        .returning(tables.episode)
+    )
+    row = conn.execute(statement).one_or_none()
+    return None if row is None else _episode(row)
+
+
+def _values(model_id: int, episode: Episode) -> dict[str, object]:
+    return {
+        "model_id": model_id,
+        "id": episode.id,
+        "version": episode.version,
+        "feature": episode.feature,
+        "statistic": episode.statistic,
+        "severity": episode.severity,
+        "start_at": episode.start_us,
+        "end_at": episode.end_us,
+        "peak": episode.peak,
+        "cause": episode.cause,
+        "group": episode.group,
+        "top_bins": list(episode.top_bins),
+        "verdict": episode.verdict,
+        "note": episode.note,
+        "verdict_at": episode.verdict_us,
+    }
+
+
+def _episode(row: Row[Any]) -> Episode:
+    return Episode(
+        id=row.id,
+        version=row.version,
+        feature=row.feature,
+        statistic=row.statistic,
+        severity=row.severity,
+        start_us=row.start_at,
+        end_us=row.end_at,
+        peak=row.peak,
+        cause=row.cause,
+        group=row.group,
+        top_bins=row.top_bins,
+        verdict=row.verdict,
+        note=row.note,
+        verdict_us=row.verdict_at,
+    )

@@ -1,0 +1,168 @@
+"""Folding: the journal's deltas join their windows, in the transaction that deletes them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.storage import codec, tables
+from app.storage.codec import Payload, UnreadableError
+from app.storage.locks import Lock
+from app.storage.types import to_datetime
+
+_JOURNAL_ROWS: Final = 2000
+_PAYLOAD_BYTES: Final = 32 * 2**20
+_WINDOW_BYTES: Final = 64 * 2**20
+_COUNT_BYTES: Final = 8
+
+_Key = tuple[int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much waits to be folded, and since when."""
+
+    rows: int
+    oldest_us: int | None
+    quarantined: int
+
+
+def pending_models(conn: Connection) -> list[int]:
+    """The models with something to fold, found by hopping along the journal's key."""
+    hop = text("""
+        WITH RECURSIVE waiting (model_id) AS (
+            (SELECT model_id FROM delta_journal ORDER BY model_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.model_id FROM delta_journal j WHERE j.model_id > w.model_id ORDER BY j.model_id LIMIT 1)
+            FROM waiting w WHERE w.model_id IS NOT NULL
+        ) SELECT model_id FROM waiting WHERE model_id IS NOT NULL
+    """)
+    return list(conn.scalars(hop))
+
+
+def backlog(conn: Connection) -> Backlog:
+    """The size and age of the journal."""
+    journal, quarantine = tables.delta_journal, tables.journal_quarantine
+    rows, oldest = conn.execute(select(func.count(), func.min(journal.c.received_at)).select_from(journal)).one()
+    return Backlog(rows, oldest, conn.scalar(select(func.count()).select_from(quarantine)) or 0)
+
+
+def fold_model(conn: Connection, model_id: int, *, now_us: int) -> int:
+    """Fold a bounded part of a model's journal; 0 when nothing waits or another replica is at it."""
+    mine = conn.scalar(
+        text("SELECT pg_try_advisory_xact_lock(:space, :model)"), {"space": Lock.FOLD, "model": model_id}
+    )
+    shapes = _shapes(conn, model_id) if mine else {}
+    chosen = _choose(conn, model_id, shapes) if mine else []
+    if not chosen:
+        return 0
+    journal = tables.delta_journal
+    taken = conn.execute(
+        delete(journal).where(journal.c.model_id == model_id, journal.c.id.in_(chosen)).returning(*journal.c)
+    )
+    deltas: dict[_Key, Payload] = {}
+    newest: dict[_Key, int] = {}
+    arrivals: dict[str, int] = defaultdict(int)
+    for row in taken:
+        key = (row.window_start, row.version, row.baseline_id)
+        try:
+            payload = codec.decode(row.payload, shape=shapes.get(row.baseline_id))
+        except UnreadableError as error:
+            _quarantine(conn, row, reason=str(error), now_us=now_us)
+            continue
+        deltas[key] = deltas[key] + payload if key in deltas else payload
+        newest[key] = max(newest.get(key, row.received_at), row.received_at)
+        arrivals[row.version] = max(arrivals[row.version], row.received_at)
+    for key in sorted(deltas):
+        _add_histogram(conn, model_id, key, deltas[key])
+        _add_total(conn, model_id, key, rows=deltas[key].rows, received_us=newest[key])
+    for version in sorted(arrivals):
+        _note_arrival(conn, model_id, version, received_us=arrivals[version])
+    return len(chosen)
+
+
+def _shapes(conn: Connection, model_id: int) -> dict[int, tuple[int, int]]:
+    """Bins and features of each of the model's baselines."""
+    columns = tables.baseline.c
+    statement = select(columns.id, columns.bins, columns.features).where(columns.model_id == model_id)
+    return {row.id: (row.bins, row.features) for row in conn.execute(statement)}
+
+
+def _choose(conn: Connection, model_id: int, shapes: Mapping[int, tuple[int, int]]) -> list[int]:
+    """The oldest deltas that fit in memory together with the windows they touch."""
+    journal = tables.delta_journal.c
+    size = func.octet_length(journal.payload).label("size")
+    statement = (
+        select(journal.id, journal.window_start, journal.version, journal.baseline_id, size)
+        .where(journal.model_id == model_id)
+        .order_by(journal.id)
+        .limit(_JOURNAL_ROWS)
+    )
+    chosen: list[int] = []
+    windows: set[_Key] = set()
+    payload_bytes = window_bytes = 0
+    for row in conn.execute(statement):
+        key = (row.window_start, row.version, row.baseline_id)
+        payload_bytes += row.size
+        window_bytes += 0 if key in windows else shapes.get(row.baseline_id, (0, 0))[0] * _COUNT_BYTES
+        if chosen and (payload_bytes > _PAYLOAD_BYTES or window_bytes > _WINDOW_BYTES):
+            break
+        windows.add(key)
+        chosen.append(row.id)
+    return chosen
+
+
+def _quarantine(conn: Connection, row: Any, *, reason: str, now_us: int) -> None:
+    """Keep bytes that cannot be read for a person to look at; the ledger's imbalance tells of them."""
+    values = {column.name: getattr(row, column.name) for column in tables.delta_journal.c}
+    values |= {"reason": reason, "quarantined_at": now_us}
+    conn.execute(insert(tables.journal_quarantine).values(values))
+
+
+def _add_histogram(conn: Connection, model_id: int, key: _Key, delta: Payload) -> None:
+    table = tables.window_histogram
+    identity = dict(zip(("window_start", "version", "baseline_id"), key, strict=True), model_id=model_id)
+    where = [table.c[name] == value for name, value in identity.items()]
+    stored = conn.execute(select(table.c.counts, table.c.sums).where(*where)).one_or_none()
+    counts, sums = delta.counts, delta.sums
+    if stored is not None:
+        counts = counts + codec.unpack(stored.counts, len(counts))
+        sums = sums + stored.sums
+    packed = {"counts": codec.pack(counts), "sums": sums.tolist()}
+    statement = upsert(table).values(**identity, **packed)
+    conn.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=packed))
+
+
+def _add_total(conn: Connection, model_id: int, key: _Key, *, rows: int, received_us: int) -> None:
+    conn.execute(
+        text("""
+            INSERT INTO window_total AS t
+                (model_id, window_start, version, baseline_id, rows, revision, last_received_at)
+            VALUES (:model, :start, :version, :baseline, :rows, 1, :received)
+            ON CONFLICT (model_id, window_start, version, baseline_id) DO UPDATE
+            SET rows = t.rows + excluded.rows, revision = t.revision + 1,
+                last_received_at = greatest(t.last_received_at, excluded.last_received_at)
+        """),
+        {
+            "model": model_id,
+            "start": to_datetime(key[0]),
+            "version": key[1],
+            "baseline": key[2],
+            "rows": rows,
+            "received": to_datetime(received_us),
+        },
+    )
+
+
+def _note_arrival(conn: Connection, model_id: int, version: str, *, received_us: int) -> None:
+    conn.execute(
+        text("""
+            INSERT INTO model_version AS v (model_id, version, last_received_at) VALUES (:model, :version, :received)
+            ON CONFLICT (model_id, version) DO UPDATE
+            SET last_received_at = greatest(v.last_received_at, excluded.last_received_at)
+        """),
+        {"model": model_id, "version": version, "received": to_datetime(received_us)},
+    )

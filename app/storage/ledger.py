@@ -1,0 +1,296 @@
+"""The batch ledger and the delta journal: a batch is counted once, whatever dies.
+
+Nothing here waits for another replica: a batch that is being committed elsewhere, or whose model is being changed, is
+sent back. Duplicates are told by the ledger's primary key alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, insert, select, text
+
+from app.storage import codec, tables
+from app.storage.codec import Payload
+from app.storage.locks import Lock
+from app.storage.types import to_datetime
+
+_BATCH_SEED: Final = 7
+
+_CLAIM: Final = text("""
+SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
+       set_config('statement_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
+       ARRAY(SELECT pg_try_advisory_xact_lock(hashtextextended(d.model_id || ':' || d.batch_id, :seed))
+             FROM unnest(CAST(:models AS integer[]), CAST(:batches AS text[])) WITH ORDINALITY d (model_id, batch_id, n)
+             ORDER BY d.n) AS claimed,
+       ARRAY(SELECT m FROM unnest(CAST(:distinct AS integer[])) m
+             WHERE pg_try_advisory_xact_lock_shared(:space, m)) AS models
+""")
+
+_ENTER: Final = text("""
+INSERT INTO batch_ledger (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
+                          receipt, backfill, received_at)
+SELECT given.model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
+       receipt, backfill, received_at
+FROM unnest(
+    CAST(:models AS integer[]), CAST(:batches AS text[]), CAST(:fingerprints AS bytea[]), CAST(:accepted AS bigint[]),
+    CAST(:late AS bigint[]), CAST(:future AS bigint[]), CAST(:rejected AS bigint[]), CAST(:receipts AS text[]),
+    CAST(:backfills AS boolean[]), CAST(:received AS timestamptz[]), CAST(:revisions AS bigint[])
+) AS given (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
+            receipt, backfill, received_at, revision)
+JOIN model ON model.id = given.model_id AND model.revision = given.revision AND model.deleted_at IS NULL
+ORDER BY given.model_id, batch_id
+ON CONFLICT DO NOTHING
+RETURNING model_id, batch_id
+""")
+
+_PRUNE: Final = text("""
+WITH gone AS (
+    DELETE FROM batch_ledger WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM batch_ledger
+        WHERE received_at < :before AND NOT backfill
+          AND (CAST(:model AS integer) IS NULL OR model_id = CAST(:model AS integer))
+        LIMIT :limit
+    )) RETURNING model_id, rows_accepted
+), booked AS (
+    INSERT INTO ledger_pruned AS p (model_id, rows)
+    SELECT model_id, sum(rows_accepted) FROM gone GROUP BY model_id ORDER BY model_id
+    ON CONFLICT (model_id) DO UPDATE SET rows = p.rows + excluded.rows
+) SELECT count(*) FROM gone
+""")
+
+
+class Result(StrEnum):
+    """What became of a delivery."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    REUSED = "reused"
+    IN_PROGRESS = "in_progress"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one batch adds to one window: counts of shape (bins,), sums of shape (features,)."""
+
+    baseline_id: int
+    version: str
+    window_start_us: int
+    rows: int
+    counts: NDArray[np.int64]
+    sums: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A batch, binned with a revision of its model, and the receipt its sender will get."""
+
+    model_id: int
+    model_revision: int
+    batch_id: str
+    fingerprint: bytes
+    receipt: str
+    received_us: int
+    rows_accepted: int
+    rows_late: int = 0
+    rows_future: int = 0
+    rows_rejected: int = 0
+    deltas: tuple[Delta, ...] = ()
+    backfill: bool = False
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        return len(self.receipt) + sum(delta.counts.nbytes + delta.sums.nbytes for delta in self.deltas)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery, and the receipt kept for it."""
+
+    result: Result
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A batch that was counted."""
+
+    batch_id: str
+    fingerprint: bytes
+    receipt: str
+    rows_accepted: int
+    rows_late: int
+    rows_future: int
+    rows_rejected: int
+    backfill: bool
+    received_us: int
+
+
+_Key = tuple[int, str]
+
+
+def commit_group(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outcome]:
+    """Enter deliveries into the ledger and their sums into the journal; the caller commits."""
+    firsts: dict[_Key, Delivery] = {}
+    for delivery in deliveries:
+        firsts.setdefault((delivery.model_id, delivery.batch_id), delivery)
+    keys = list(firsts)
+    claim = conn.execute(
+        _CLAIM,
+        {
+            "seed": _BATCH_SEED,
+            "space": Lock.MODEL,
+            "models": [model_id for model_id, _ in keys],
+            "batches": [batch_id for _, batch_id in keys],
+            "distinct": sorted({model_id for model_id, _ in keys}),
+        },
+    ).one()
+    claimed = [key for key, got in zip(keys, claim.claimed, strict=True) if got]
+    steady = set(claim.models)
+    entered = _enter(conn, [firsts[key] for key in claimed if key[0] in steady])
+    known = _known(conn, [key for key in claimed if key not in entered])
+    _journal(conn, [firsts[key] for key in claimed if key in entered])
+    mine = set(claimed)
+    outcomes = []
+    for delivery in deliveries:
+        key = (delivery.model_id, delivery.batch_id)
+        fate = _outcome(delivery, firsts[key], claimed=key in mine, entered=key in entered, known=known.get(key))
+        outcomes.append(fate)
+    return outcomes
+
+
+def receipt(conn: Connection, model_id: int, batch_id: str) -> str | None:
+    """The receipt kept for a batch."""
+    row = lookup(conn, model_id, batch_id)
+    return None if row is None else row.receipt
+
+
+def lookup(conn: Connection, model_id: int, batch_id: str) -> LedgerRow | None:
+    """The ledger's row of a batch."""
+    return _known(conn, [(model_id, batch_id)]).get((model_id, batch_id))
+
+
+def _outcome(delivery: Delivery, first: Delivery, *, claimed: bool, entered: bool, known: LedgerRow | None) -> Outcome:
+    if not claimed:
+        return Outcome(Result.IN_PROGRESS)
+    if entered and delivery is first:
+        return Outcome(Result.STORED, delivery.receipt)
+    if entered:
+        same, kept = delivery.fingerprint == first.fingerprint, first.receipt
+    elif known is not None:
+        same, kept = delivery.fingerprint == known.fingerprint, known.receipt
+    else:
+        return Outcome(Result.STALE)
+    return Outcome(Result.DUPLICATE, kept) if same else Outcome(Result.REUSED)
+
+
+def _enter(conn: Connection, deliveries: Sequence[Delivery]) -> set[_Key]:
+    if not deliveries:
+        return set()
+    rows = conn.execute(
+        _ENTER,
+        {
+            "models": [delivery.model_id for delivery in deliveries],
+            "batches": [delivery.batch_id for delivery in deliveries],
+            "fingerprints": [delivery.fingerprint for delivery in deliveries],
+            "accepted": [delivery.rows_accepted for delivery in deliveries],
+            "late": [delivery.rows_late for delivery in deliveries],
+            "future": [delivery.rows_future for delivery in deliveries],
+            "rejected": [delivery.rows_rejected for delivery in deliveries],
+            "receipts": [delivery.receipt for delivery in deliveries],
+            "backfills": [delivery.backfill for delivery in deliveries],
+            "received": [to_datetime(delivery.received_us) for delivery in deliveries],
+            "revisions": [delivery.model_revision for delivery in deliveries],
+        },
+    )
+    return {(row.model_id, row.batch_id) for row in rows}
+
+
+def _known(conn: Connection, keys: Sequence[_Key]) -> dict[_Key, LedgerRow]:
+    if not keys:
+        return {}
+    ledger = tables.batch_ledger
+    given = text("SELECT m, b FROM unnest(CAST(:models AS integer[]), CAST(:batches AS text[])) AS d (m, b)")
+    wanted = given.columns(ledger.c.model_id.label("m"), ledger.c.batch_id.label("b")).subquery("given")
+    statement = select(ledger).join(wanted, (ledger.c.model_id == wanted.c.m) & (ledger.c.batch_id == wanted.c.b))
+    rows = conn.execute(statement, {"models": [key[0] for key in keys], "batches": [key[1] for key in keys]})
+    return {(row.model_id, row.batch_id): _row(row) for row in rows}
+
+
+def _row(row: Any) -> LedgerRow:
+    return LedgerRow(
+        batch_id=row.batch_id,
+        fingerprint=bytes(row.fingerprint),
+        receipt=row.receipt,
+        rows_accepted=row.rows_accepted,
+        rows_late=row.rows_late,
+        rows_future=row.rows_future,
+        rows_rejected=row.rows_rejected,
+        backfill=row.backfill,
+        received_us=row.received_at,
+    )
+
+
+def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
+    """Insert one row for each model, baseline, version and window that the deliveries touch."""
+    sums: dict[tuple[int, int, str, int], Payload] = {}
+    newest: dict[tuple[int, int, str, int], int] = {}
+    for delivery in deliveries:
+        for delta in delivery.deltas:
+            key = (delivery.model_id, delta.baseline_id, delta.version, delta.window_start_us)
+            so_far = sums.get(key)
+            added = Payload(delta.rows, delta.counts, delta.sums)
+            sums[key] = added if so_far is None else so_far + added
+            newest[key] = max(newest.get(key, 0), delivery.received_us)
+    rows = [
+        {
+            "model_id": key[0],
+            "baseline_id": key[1],
+            "version": key[2],
+            "window_start": key[3],
+            "rows": payload.rows,
+            "payload": codec.encode(payload),
+            "received_at": newest[key],
+        }
+        for key, payload in sums.items()
+    ]
+    if rows:
+        conn.execute(insert(tables.delta_journal), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Accepted rows by where they are; the imbalance is 0 unless something is lost, doubled or unreadable."""
+
+    ledger_rows: int
+    folded_rows: int
+    journal_rows: int
+    imbalance: int
+    quarantined_rows: int
+
+
+def balance(conn: Connection, model_id: int | None = None) -> Balance:
+    """Double-entry bookkeeping of one model or all; wants the connection of a snapshot."""
+
+    def total(table: str, column: str) -> int:
+        where = "" if model_id is None else " WHERE model_id = :model"
+        value = conn.scalar(text(f"SELECT coalesce(sum({column}), 0) FROM {table}{where}"), {"model": model_id})  # noqa: S608
+        return int(value or 0)
+
+    ledger = total("batch_ledger", "rows_accepted") + total("ledger_pruned", "rows")
+    folded, journal = total("window_total", "rows"), total("delta_journal", "rows")
+    return Balance(ledger, folded, journal, ledger - folded - journal, total("journal_quarantine", "rows"))
+
+
+def prune(conn: Connection, model_id: int | None = None, *, received_before_us: int, limit: int = 5000) -> int:
+    """Forget up to `limit` old batches that were no backfill, keeping their rows in the books."""
+    if not conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, 0)"), {"space": Lock.PRUNE}):
+        return 0
+    pruned = conn.scalar(_PRUNE, {"before": to_datetime(received_before_us), "model": model_id, "limit": limit})
+    return int(pruned or 0)
