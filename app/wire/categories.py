@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.drift.columns import INVALID_CODE, NULL_CODE, CategoricalColumn
 from app.wire.flat import decoded, flat
+from app.wire.jsonrows import ExactColumn
 from app.wire.numbers import BLANKS
 from app.wire.text import as_text, is_bytes
 
@@ -20,6 +21,7 @@ Word = str | int
 
 NUMBERS: Final = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 MOMENTS: Final = (pa.types.is_timestamp, pa.types.is_date, pa.types.is_time)
+BEYOND_64_BITS: Final = 2.0**63
 PLAIN: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 BOOLEANS: Final = {"true": "true", "false": "false"}
 
@@ -27,11 +29,17 @@ BOOLEANS: Final = {"true": "true", "false": "false"}
 def categories_of_list(raw: list[Any]) -> CategoricalColumn:
     """Read JSON values as categories."""
     kinds = set(map(type, raw)) - {type(None)}
+    if float in kinds and isinstance(raw, ExactColumn) and any(map(_may_be_rounded, raw)):
+        return categories_of_list(raw.again())
     plain = PLAIN.get(kinds.pop()) if len(kinds) == 1 else None
     try:
         return categories_of_array(pa.array(raw, plain), text=False) if plain else _by_value(raw)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         return _by_value(raw)
+
+
+def _may_be_rounded(value: object) -> bool:
+    return isinstance(value, float) and BEYOND_64_BITS <= abs(value) < math.inf
 
 
 def _by_value(raw: list[Any]) -> CategoricalColumn:

@@ -113,4 +113,4 @@ def _json(body: bytes, content_type: str | None) -> Table:
                 return table_of_lines(body)
             case _:
                 raise
-    return table_of_value(value)
+    return table_of_value(value, body=body)

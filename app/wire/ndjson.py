@@ -2,25 +2,29 @@
 
 import codecs
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import orjson
 
 from app.errors import BadRequest
 from app.wire.jsonrows import table_of_rows
-from app.wire.jsontext import BLANKS, holds_long_integer, load_json
+from app.wire.jsontext import BLANKS, load_exact, load_json
 from app.wire.table import Table
 
 
 def table_of_lines(body: bytes) -> Table:
     """Make a table of lines; a line that is no object is refused alone, a blank one is no row."""
-    exact = holds_long_integer(body)
-    return table_of_rows(parsed(body.removeprefix(codecs.BOM_UTF8).split(b"\n"), exact=exact))
+    return table_of_rows(parsed(lines_of(body), orjson.loads), exact=cache(lambda: parsed(lines_of(body), load_exact)))
 
 
-def parsed(lines: Iterable[bytes], *, exact: bool) -> list[Any]:
+def lines_of(body: bytes) -> list[bytes]:
+    """Split a body into its lines."""
+    return body.removeprefix(codecs.BOM_UTF8).split(b"\n")
+
+
+def parsed(lines: Iterable[bytes], load: Callable[[bytes], Any]) -> list[Any]:
     """Read each line that is not blank; None stands for one that is no JSON."""
-    load: Callable[[bytes], Any] = load_json if exact else orjson.loads
     values: list[Any] = []
     for line in lines:
         if line.strip(BLANKS):

@@ -64,7 +64,7 @@ def _read_length(letters: Bytes, which: Integers, readings: Readings) -> None:
 
 def _read_shape(letters: Bytes, *, zone: int) -> tuple[Integers, Mask]:
     end = letters.shape[1] - zone
-    good: Mask = (letters[:, DIGITS] - np.uint8(ord("0")) < 10).all(axis=1)  # noqa: PLR2004 - ten digits
+    good = all_digits(letters[:, DIGITS])
     for place, marks in MARKS:
         good &= among(letters[:, place], marks)
     seconds, lawful = _seconds(letters)
@@ -75,12 +75,12 @@ def _read_shape(letters: Bytes, *, zone: int) -> tuple[Integers, Mask]:
         if not 0 < digits <= FRACTION_DIGITS:
             return np.zeros(len(letters), np.int64), np.zeros(len(letters), np.bool_)
         good &= letters[:, SHORTEST] == ord(".")
-        good &= (letters[:, SHORTEST + 1 : end] - np.uint8(ord("0")) < 10).all(axis=1)  # noqa: PLR2004
+        good &= all_digits(letters[:, SHORTEST + 1 : end])
         kept = min(digits, 6)
         fraction = number(letters, SHORTEST + 1, SHORTEST + 1 + kept) * 10 ** (6 - kept)
     if zone == OFFSET:
         hours, minutes = number(letters, end + 1, end + 3), number(letters, end + 4, end + 6)
-        good &= (letters[:, (end + 1, end + 2, end + 4, end + 5)] - np.uint8(ord("0")) < 10).all(axis=1)  # noqa: PLR2004
+        good &= all_digits(letters[:, (end + 1, end + 2, end + 4, end + 5)])
         good &= (hours < 24) & (minutes < 60)  # noqa: PLR2004 - a day's hours, an hour's minutes
         east = np.where(letters[:, end] == ord("-"), -1, 1)
         seconds -= east * (hours * 3600 + minutes * 60)
@@ -105,6 +105,12 @@ def number(letters: Bytes, start: int, end: int) -> Integers:
     for place in range(start, end):
         value = value * 10 + (letters[:, place].astype(np.int64) - ord("0"))
     return value
+
+
+def all_digits(letters: Bytes) -> Mask:
+    """Tell which rows are digits alone."""
+    digits: Mask = np.less(letters - np.uint8(ord("0")), 10).all(axis=1)
+    return digits
 
 
 def among(letters: Bytes, marks: bytes) -> Mask:
