@@ -73,7 +73,11 @@ class Service:
         self._client: httpx.Client | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            self.close(keep=True)
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,7 +111,7 @@ class Service:
         except queue.Empty:
             line = ""
         if not line.strip():
-            self.close(keep=True)
+            self.stop()
             raise AssertionError(f"the service did not become ready; its log ends with:\n{self.tail()}")
         ready = json.loads(line)
         if ready["event"] != "ready":
