@@ -16,6 +16,6 @@ class Json(Response):
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:  # noqa: ANN401 - any value that JSON can say
+    def render(self, content: Any) -> bytes:
         """Encode the answer's value."""
         return encode(content)

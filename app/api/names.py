@@ -15,8 +15,7 @@ def _decoded(raw: str, what: str, *, limit: int = 256) -> str:
     try:
         name = unquote(raw, errors="strict")
     except UnicodeDecodeError as error:
-        code = "unlawful-name"
-        raise Refused(code, f"the {what} name is not UTF-8") from error
+        raise Refused("unlawful-name", f"the {what} name is not UTF-8") from error
     return check_name(name, what, limit=limit)
 
 

@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from app.errors import Problem
 from app.api.bodies import ProblemBody
 from app.api.json import encode
+from app.errors import Problem
 
 MEDIA_TYPE = "application/problem+json"
 _CODES = {
@@ -44,7 +44,8 @@ def install(app: FastAPI) -> None:
 
 
 def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
+    if not isinstance(error, Problem):
+        raise error
     return _answer(
         request,
         error.status,
@@ -58,7 +59,8 @@ def _problem(request: Request, error: Exception) -> Response:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    if not isinstance(error, RequestValidationError):
+        raise error
     first = error.errors()[0]
     pointer = "/" + "/".join(str(part) for part in first["loc"][1:])
     if first["type"] == "json_invalid":
@@ -70,7 +72,8 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     status = HTTPStatus(error.status_code)
     code = _CODES.get(status, status.phrase.lower().replace(" ", "-"))
     answer = _answer(request, status, code, detail=status.description or status.phrase)
@@ -90,7 +93,7 @@ def _bug(request: Request, error: Exception) -> Response:
     )
 
 
-def _answer(  # noqa: PLR0913 - the members of the problem document
+def _answer(
     request: Request,
     status: HTTPStatus,
     code: str,

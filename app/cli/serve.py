@@ -4,7 +4,8 @@ import json
 import os
 import socket
 import sys
-from typing import Annotated
+from contextlib import ExitStack
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -59,11 +60,12 @@ def serve(
     """Run the service until SIGTERM or Ctrl-C."""
     logs.configure()
     warn_unknown()
-    given = {"host": host, "port": port, "wait_database": wait_database}
+    given: dict[str, Any] = {"host": host, "port": port, "wait_database": wait_database}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     bound = listen(settings.host, settings.port)
-    service = open_service(settings, migrate=migrate)
-    try:
+    with ExitStack() as stack:
+        stack.callback(bound.close)
+        service = open_service(settings, migrate=migrate, stack=stack)
         config = uvicorn.Config(
             create_app(service, settings),
             log_config=None,
@@ -73,7 +75,5 @@ def serve(
         )
         server = Server(config)
         server.run(sockets=[bound])
-    finally:
-        service.close()
     if not server.started:
         sys.exit(1)

@@ -40,6 +40,10 @@ class NumericColumn:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, rows: NDArray[np.int64]) -> "NumericColumn":
+        """Give the column of the chosen rows."""
+        return NumericColumn(self.values[rows], None if self.state is None else self.state[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class CategoricalColumn:
@@ -50,6 +54,10 @@ class CategoricalColumn:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def take(self, rows: NDArray[np.int64]) -> "CategoricalColumn":
+        """Give the column of the chosen rows."""
+        return CategoricalColumn(self.codes[rows], self.categories)
 
 
 Column = NumericColumn | CategoricalColumn

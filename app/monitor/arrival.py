@@ -1,6 +1,5 @@
 """Which rows of a table count, where and when: times, lateness and versions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -34,23 +33,28 @@ class Clockwork:
 class Arrival:
     """The accepted rows of a table, and a count of the others.
 
-    `rows` holds the positions of the accepted rows within the table, `starts` the window of each and `arms` its
-    version as an index into `versions`.
+    `rows` holds the positions of the accepted rows within the table, `starts` the window of each, `timed` whether it
+    brought a time of its own, and `arms` its version as an index into `versions`.
     """
 
     rows: NDArray[np.int64]
     starts: NDArray[np.int64]
+    timed: NDArray[np.bool_]
     arms: NDArray[np.int32]
     versions: tuple[str, ...]
     late: int
     future: int
     rejected: int
     rejections: tuple[Rejection, ...]
-    untimed: int
     ambiguous: int
 
+    @property
+    def untimed(self) -> int:
+        """Give the number of accepted rows that took the receipt time."""
+        return int((~self.timed).sum())
 
-def arrive(  # noqa: PLR0913 - one row's way in depends on all of them
+
+def arrive(
     table: Table,
     clockwork: Clockwork,
     *,
@@ -76,13 +80,13 @@ def arrive(  # noqa: PLR0913 - one row's way in depends on all of them
     return Arrival(
         rows=rows,
         starts=window_starts(times.us[rows], clockwork.window_us),
+        timed=times.state[rows] != MISSING,
         arms=arms,
         versions=versions,
         late=int(late.sum()),
         future=int(future.sum()),
         rejected=table.received - table.rows + len(unreadable),
         rejections=_rejections(table, unreadable),
-        untimed=int((times.state[rows] == MISSING).sum()),
         ambiguous=times.ambiguous,
     )
 
@@ -108,8 +112,3 @@ def _arms(
     )
     codes = named.codes[rows]
     return np.where(codes < 0, 0, lookup[np.maximum(codes, 0)]).astype(np.int32), tuple(positions)
-
-
-def take(columns: Mapping[str, object], names: frozenset[str]) -> list[str]:
-    """List, in a stable order, the columns that no feature of the model is named after."""
-    return sorted(name for name in columns if name not in names)

@@ -33,9 +33,8 @@ class Watched:
         """Give the activation that holds for a window; Conflict when there is none."""
         found = baselines.active_at(self.schedule, start_us)
         if found is None:
-            code = "no-baseline"
             detail = f"the model {self.model.name!r} has no active baseline"
-            raise Conflict(code, detail, retryable=True, retry_after=NO_BASELINE_RETRY_S)
+            raise Conflict("no-baseline", detail, retryable=True, retry_after=NO_BASELINE_RETRY_S)
         return found
 
 
@@ -61,8 +60,7 @@ class Catalog:
             schedule = () if model is None else baselines.schedule(conn, model.id)
         if model is None:
             self._watched.pop(name, None)
-            code = "unknown-model"
-            raise NotFound(code, f"there is no model {name!r}")
+            raise NotFound("unknown-model", f"there is no model {name!r}")
         watched = Watched(model, restored(model.config), schedule)
         self._watched[name] = (now, watched)
         return watched

@@ -89,28 +89,23 @@ def check_retention(configuration: Configuration, *, retention_us: int, margin_u
             f"late_horizon {format_duration(configuration.late_horizon)} + future_tolerance + window + margin exceeds"
             f" the ledger retention {format_duration(retention_us)}; the largest horizon that fits is {largest}"
         )
-        code = "horizon-exceeds-retention"
-        raise Refused(code, detail, extra={"largest": largest})
+        raise Refused("horizon-exceeds-retention", detail, extra={"largest": largest})
 
 
 def _duration(name: str, text: object) -> int:
     try:
         us = parse_duration(str(text))
     except ValueError as error:
-        code = "unlawful-duration"
-        raise Refused(code, f"{name}: {error}") from error
+        raise Refused("unlawful-duration", f"{name}: {error}") from error
     if us > _LONGEST_US:
-        code = "unlawful-duration"
-        raise Refused(code, f"{name} is longer than a hundred years")
+        raise Refused("unlawful-duration", f"{name} is longer than a hundred years")
     return us
 
 
 def _check(configuration: Configuration) -> None:
     if not lawful_length(configuration.window):
-        code = "unlawful-window"
-        raise Refused(code, "a window must divide a week, or be one week")
+        raise Refused("unlawful-window", "a window must divide a week, or be one week")
     try:
         ZoneInfo(configuration.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        code = "unknown-timezone"
-        raise Refused(code, f"no such time zone: {configuration.timezone[:64]!r}") from error
+        raise Refused("unknown-timezone", f"no such time zone: {configuration.timezone[:64]!r}") from error

@@ -7,7 +7,8 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.baseline import Baseline
+from app.drift.baseline import Baseline, BinnedFeature
+from app.drift.categories import CategoricalBins
 from app.drift.windows import window_start
 from app.errors import BadRequest, Refused, Unavailable
 from app.monitor.arrival import DEFAULT_VERSION
@@ -16,9 +17,8 @@ from app.monitor.instants import read_instant
 from app.monitor.receipt import Receipt
 from app.monitor.record import REBINNINGS, commit
 from app.monitor.service import Service
-from app.storage import baselines
 from app.storage.ledger import Delivery, Delta
-from app.wire.decode import load_json
+from app.wire.jsontext import load_json
 from app.wire.names import check_name
 
 LARGEST_COUNT: Final = 10**15
@@ -34,8 +34,7 @@ def record_histograms(
         receipt = commit(service, _prepare(service, watched, batch_id, body=body, document=document, backfill=backfill))
         if receipt is not None:
             return receipt
-    code = "model-changing"
-    raise Unavailable(code, "the model kept changing while the batch was counted", retry_after=1)
+    raise Unavailable("model-changing", "the model kept changing while the batch was counted", retry_after=1)
 
 
 def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
@@ -43,8 +42,7 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
 ) -> Delivery:
     now_us = service.now_us()
     if not isinstance(document, dict):
-        code = "undecodable"
-        raise BadRequest(code, "the body must be a JSON object")
+        raise BadRequest("undecodable", "the body must be a JSON object")
     watched.activation(now_us)
     number = document.get("baseline")
     version = check_name(document.get("version") or DEFAULT_VERSION, "version")
@@ -52,9 +50,8 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
     if not isinstance(posted, list):
         _refuse("/windows", "must be an array")
     if len(posted) > service.policy.max_windows:
-        code = "too-many-windows"
-        raise Refused(code, f"a batch may touch {service.policy.max_windows} windows, not {len(posted)}")
-    baseline_id = _baseline_id(service, watched, number)
+        raise Refused("too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {len(posted)}")
+    baseline_id = _baseline_id(watched, number)
     baseline = service.catalog.baseline(baseline_id)
     known = {feature.name: position for position, feature in enumerate(baseline.features)}
     deltas: list[Delta] = []
@@ -69,7 +66,7 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
         elif start > now_us + watched.configuration.future_tolerance:
             future += rows
         elif rows:
-            sums = np.zeros(len(baseline.features))
+            sums = _sums(baseline, counts)
             deltas.append(Delta(baseline_id, version, start, rows, counts, sums))
     receipt = _receipt(batch_id, deltas, late=late, future=future, ignored=ignored, baseline=number, now_us=now_us)
     return Delivery(
@@ -88,16 +85,11 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
     )
 
 
-def _baseline_id(service: Service, watched: Watched, number: object) -> int:
-    if isinstance(number, int) and not isinstance(number, bool):
-        for activation in watched.schedule:
-            if activation.number == number:
-                return activation.baseline_id
-        with service.database.snapshot() as conn:
-            info = baselines.find(conn, watched.id, number) if 0 < number < 2**31 else None
-        if info is not None:
-            _refuse("/baseline", f"baseline {number} is not active")
-    _refuse("/baseline", "must be the number of an active baseline of the model")
+def _baseline_id(watched: Watched, number: object) -> int:
+    known = {activation.number: activation.baseline_id for activation in watched.schedule}
+    if not isinstance(number, int) or isinstance(number, bool) or number not in known:
+        _refuse("/baseline", "must be the number of a baseline that is or was active")
+    return known[number]
 
 
 def _window(watched: Watched, pointer: str, window: object) -> tuple[int, int, Mapping[str, Any]]:
@@ -107,7 +99,7 @@ def _window(watched: Watched, pointer: str, window: object) -> tuple[int, int, M
     if start != window_start(start, watched.configuration.window):
         _refuse(f"{pointer}/start", "is not the start of a window")
     rows = window.get("rows")
-    if not _is_count(rows):
+    if not isinstance(rows, int) or not _is_count(rows):
         _refuse(f"{pointer}/rows", "must be a whole number, at least 0")
     features = window.get("features", {})
     if not isinstance(features, dict):
@@ -122,7 +114,7 @@ def _counts(
     for name, position in known.items():
         first, stop = int(baseline.offsets[position]), int(baseline.offsets[position + 1])
         if name not in features:
-            result[first + baseline.features[position].bins.null] = rows
+            result[first + _null(baseline.features[position])] = rows
             continue
         where = f"{pointer}/features/{name}/counts"
         counts = features[name].get("counts") if isinstance(features[name], dict) else None
@@ -134,6 +126,20 @@ def _counts(
             _refuse(where, f"sums to {sum(counts)}, not to the window's {rows} rows")
         result[first:stop] = counts
     return result
+
+
+def _sums(baseline: Baseline, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Estimate the sum of each feature's finite values: every row at the baseline's mean of its bin."""
+    sums = np.zeros(len(baseline.features))
+    for f, feature in enumerate(baseline.features):
+        if feature.means is not None:
+            first = int(baseline.offsets[f])
+            sums[f] = counts[first : first + len(feature.means)] @ np.nan_to_num(feature.means)
+    return sums
+
+
+def _null(feature: BinnedFeature) -> int:
+    return feature.bins.null if isinstance(feature.bins, CategoricalBins) else feature.bins.finite
 
 
 def _is_count(value: object) -> bool:
@@ -172,5 +178,4 @@ def _receipt(  # noqa: PLR0913 - a receipt tells all of it
 
 
 def _refuse(pointer: str, message: str) -> NoReturn:
-    code = "unlawful-histogram"
-    raise Refused(code, f"{pointer[:200]} {message}", extra={"pointer": pointer[:200]})
+    raise Refused("unlawful-histogram", f"{pointer[:200]} {message}", extra={"pointer": pointer[:200]})

@@ -3,20 +3,13 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.monitor.arrival import Arrival
+from app.monitor.instants import instant_text
 from app.wire.table import Rejection, Table
 
 SAMPLED_NAMES = 10
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant_text(us: int) -> str:
-    """Write microseconds since 1970 as RFC 3339 in UTC."""
-    moment = _EPOCH + timedelta(microseconds=us)
-    return moment.isoformat(timespec="microseconds" if us % 1_000_000 else "seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

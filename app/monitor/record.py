@@ -31,8 +31,7 @@ def record_batch(service: Service, name: str, parcel: Parcel) -> dict[str, Any]:
         receipt = commit(service, delivery)
         if receipt is not None:
             return receipt
-    code = "model-changing"
-    raise Unavailable(code, "the model kept changing while the batch was counted", retry_after=1)
+    raise Unavailable("model-changing", "the model kept changing while the batch was counted", retry_after=1)
 
 
 def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
@@ -74,18 +73,17 @@ def commit(service: Service, delivery: Delivery) -> dict[str, Any] | None:
     try:
         outcome: Outcome = future.result(timeout=service.policy.request_deadline_us / 1e6)
     except LateError as error:
-        code = "outcome-unknown"
         detail = "the database did not answer in time; send the same bytes again"
-        raise Unavailable(code, detail, stored="unknown", retry_after=2) from error
+        raise Unavailable("outcome-unknown", detail, stored="unknown", retry_after=2) from error
     match outcome.result:
         case Result.STALE:
             return None
         case Result.REUSED:
-            code = "batch-id-reused"
-            raise Refused(code, f"the batch id {delivery.batch_id!r} was used for other bytes")
+            raise Refused("batch-id-reused", f"the batch id {delivery.batch_id!r} was used for other bytes")
         case Result.IN_PROGRESS:
-            code = "batch-in-progress"
-            raise Conflict(code, "the same batch is being committed right now", retryable=True, retry_after=1)
+            raise Conflict(
+                "batch-in-progress", "the same batch is being committed right now", retryable=True, retry_after=1
+            )
         case Result.DUPLICATE:
             return as_duplicate(outcome.receipt or "{}")
         case Result.STORED:
@@ -111,25 +109,23 @@ def columns_of(table: Table, kinds: dict[str, Kind]) -> dict[str, Column]:
 
 def _check_size(service: Service, table: Table) -> None:
     if table.received > service.policy.max_rows:
-        code = "too-many-rows"
         raise Refused(
-            code,
+            "too-many-rows",
             f"a batch may hold {service.policy.max_rows} rows, this one has {table.received}",
             extra={"limit": service.policy.max_rows, "actual": table.received},
         )
 
 
-def _deltas(
-    service: Service, watched: Watched, table: Table, *, arrival: Arrival
-) -> tuple[tuple[Delta, ...], int]:
+def _deltas(service: Service, watched: Watched, table: Table, *, arrival: Arrival) -> tuple[tuple[Delta, ...], int]:
     """Count the accepted rows by baseline, version and window."""
     if not len(arrival.rows):
         return (), watched.activation(service.now_us()).number
     cells = np.stack([arrival.starts, arrival.arms.astype(np.int64)])
     groups, membership = np.unique(cells, axis=1, return_inverse=True)
     if groups.shape[1] > service.policy.max_windows:
-        code = "too-many-windows"
-        raise Refused(code, f"a batch may touch {service.policy.max_windows} windows, not {groups.shape[1]}")
+        raise Refused(
+            "too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {groups.shape[1]}"
+        )
     activations = [watched.activation(int(start)) for start in groups[0]]
     deltas: list[Delta] = []
     for baseline_id in sorted({activation.baseline_id for activation in activations}):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.metrics.instruments import Instruments
+from app.metrics.page import Page
 from app.monitor.catalog import Catalog
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
@@ -43,6 +44,7 @@ class Service:
     committer: GroupCommitter
     catalog: Catalog
     instruments: Instruments
+    page: Page
     policy: Policy
     decodes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 

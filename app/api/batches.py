@@ -1,0 +1,98 @@
+"""`/v1/models/{model}/batches` and `/histograms`: rows and counts in."""
+
+import json
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.context import IntakeDep, ServiceDep
+from app.api.json import Json
+from app.api.names import BATCH_ID_BYTES, BatchId, ModelName, Version
+from app.api.problems import responses
+from app.monitor import ingest
+from app.wire.names import check_name
+
+router = APIRouter(tags=["ingest"])
+
+ROWS = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in (
+                "application/json",
+                "application/x-ndjson",
+                "text/csv",
+                "application/vnd.apache.parquet",
+                "application/vnd.apache.arrow.stream",
+            )
+        },
+    }
+}
+PROBLEMS = responses(400, 404, 409, 413, 415, 422, 503)
+Backfill = Annotated[bool, Query(description="History: no horizon, and the id is remembered for ever.")]
+RowCount = Annotated[int | None, Header(alias="X-Row-Count", ge=0, description="Rows in the body.")]
+
+
+@router.put("/v1/models/{model}/batches/{batch_id}", responses=PROBLEMS, openapi_extra=ROWS)
+async def put_batch(
+    request: Request,
+    model: ModelName,
+    batch_id: BatchId,
+    service: ServiceDep,
+    intake: IntakeDep,
+    version: Version = None,
+    backfill: Backfill = False,
+    x_row_count: RowCount = None,
+) -> Response:
+    """Count a batch of rows once; the answer means that it is committed."""
+    async with intake.body(request) as body:
+        envelope = ingest.Envelope.of(batch_id, request.headers, version=version, backfill=backfill, rows=x_row_count)
+        return Json(await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body))
+
+
+@router.post("/v1/models/{model}/batches", responses=PROBLEMS, openapi_extra=ROWS)
+async def post_batch(
+    request: Request,
+    model: ModelName,
+    service: ServiceDep,
+    intake: IntakeDep,
+    version: Version = None,
+    idempotency_key: Annotated[str | None, Header(description="Id of the batch.")] = None,
+    x_row_count: RowCount = None,
+) -> Response:
+    """Count a batch of rows; without an Idempotency-Key a retry counts twice."""
+    key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
+    check_name(key, "Idempotency-Key", limit=BATCH_ID_BYTES)
+    async with intake.body(request) as body:
+        envelope = ingest.Envelope.of(key, request.headers, version=version, backfill=False, rows=x_row_count)
+        return Json(await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body))
+
+
+@router.get("/v1/models/{model}/batches/{batch_id}", responses=responses(404, 422, 503))
+def get_batch(model: ModelName, batch_id: BatchId, service: ServiceDep) -> Response:
+    """Read the stored receipt of a batch."""
+    return Json(json.loads(ingest.receipt(service, model, batch_id)))
+
+
+@router.put(
+    "/v1/models/{model}/histograms/{batch_id}",
+    responses=PROBLEMS,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+async def put_histograms(
+    request: Request,
+    model: ModelName,
+    batch_id: BatchId,
+    service: ServiceDep,
+    intake: IntakeDep,
+    backfill: Backfill = False,
+) -> Response:
+    """Add window histograms that the sender has binned; counted once, like a batch."""
+    async with intake.body(request) as body:
+        envelope = ingest.Envelope.of(batch_id, request.headers, version=None, backfill=backfill, rows=None)
+        return Json(await run_in_threadpool(ingest.histograms, service, model, envelope=envelope, body=body))

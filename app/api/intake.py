@@ -1,0 +1,77 @@
+"""Bodies as they stream in: bounded one by one and all together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from app.errors import BadRequest, TooLarge, Unavailable
+
+
+@dataclass(slots=True)
+class Intake:
+    """How many bytes of bodies this process holds, and may hold."""
+
+    max_body_bytes: int
+    max_inflight_bytes: int
+    held: int = 0
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """Read a body and hold its bytes until the request is answered; TooLarge, Unavailable beyond the limits."""
+        check_length(request, self.max_body_bytes)
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async for part in stream(request):
+                if size + len(part) > self.max_body_bytes:
+                    raise too_large(self.max_body_bytes)
+                if self.held + len(part) > self.max_inflight_bytes:
+                    raise Unavailable("overloaded", "too many bytes of bodies are in work", retry_after=1)
+                parts.append(part)
+                size += len(part)
+                self.held += len(part)
+            yield b"".join(parts)
+        finally:
+            self.held -= size
+
+
+async def stream(request: Request) -> AsyncIterator[bytes]:
+    """Give the parts of a body; BadRequest when its sender goes away."""
+    try:
+        async for part in request.stream():
+            if part:
+                yield part
+    except ClientDisconnect as error:
+        raise BadRequest("undecodable", "the body ended early") from error
+
+
+@asynccontextmanager
+async def spooled(request: Request, *, folder: Path, limit: int) -> AsyncIterator[Path]:
+    """Write a body to a temporary file that lives as long as the context."""
+    check_length(request, limit)
+    with NamedTemporaryFile(dir=folder, prefix="upload-") as file:
+        size = 0
+        async for part in stream(request):
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            await run_in_threadpool(file.write, part)
+        file.flush()
+        yield Path(file.name)
+
+
+def check_length(request: Request, limit: int) -> None:
+    """Refuse a body by the length that it announces."""
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
+
+
+def too_large(limit: int) -> TooLarge:
+    """Say which limit a body crossed."""
+    return TooLarge("body-too-large", f"the body is larger than {limit} bytes", extra={"limit": limit})

@@ -1,0 +1,40 @@
+"""`/v1/models`: what is watched."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api.bodies import ModelBody
+from app.api.context import AuthorDep, ServiceDep
+from app.api.json import Json
+from app.api.names import ModelName
+from app.api.problems import responses
+from app.monitor import models
+
+router = APIRouter(tags=["models"])
+
+
+@router.put("/v1/models/{model}", status_code=201, responses={200: {"description": "Changed"}, **responses(400, 422)})
+def put_model(model: ModelName, body: ModelBody, service: ServiceDep, author: AuthorDep) -> Response:
+    """Create a model or change the given fields of its configuration."""
+    document, created = models.put_model(service, model, body.model_dump(exclude_unset=True), author=author)
+    return Json(document, 201 if created else 200)
+
+
+@router.get("/v1/models")
+def list_models(service: ServiceDep) -> Response:
+    """List the models with their configuration."""
+    watched = [service.catalog.watched(name) for name in service.catalog.names()]
+    return Json([models.describe(one) for one in watched])
+
+
+@router.get("/v1/models/{model}", responses=responses(404, 422))
+def get_model(model: ModelName, service: ServiceDep) -> Response:
+    """Read a model's effective configuration."""
+    return Json(models.describe(service.catalog.watched(model, fresh=True)))
+
+
+@router.delete("/v1/models/{model}", status_code=204, responses=responses(404, 422))
+def delete_model(model: ModelName, service: ServiceDep, author: AuthorDep) -> Response:
+    """Remove a model, its windows and its series."""
+    models.delete_model(service, model, author=author)
+    return Response(status_code=204)

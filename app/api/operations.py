@@ -1,0 +1,72 @@
+"""Probes, limits, balance, audit, metrics."""
+
+import platform
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import __version__
+from app.api.context import ServiceDep
+from app.api.json import Json
+from app.api.problems import responses
+from app.monitor import operations
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    """Tell that the process answers; touches nothing else."""
+    return Json({"status": "alive"})
+
+
+@router.get("/readyz", responses={503: {"description": "Not ready; `reasons` says why"}})
+def readyz(request: Request, service: ServiceDep) -> Response:
+    """Tell whether requests can be served, with reason codes when not."""
+    reasons = operations.unready(service) + (["draining"] if request.app.state.draining else [])
+    return Json({"status": "unready" if reasons else "ready", "reasons": reasons}, 503 if reasons else 200)
+
+
+@router.get("/version")
+def version(service: ServiceDep) -> Response:
+    """Name the versions of the service, its schema and what it runs on."""
+    return Json({"version": __version__, "python": platform.python_version(), **operations.versions(service)})
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request, service: ServiceDep) -> Response:
+    """Give the gauges in the format that the scraper asks for; never touches the database."""
+    accept, coding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
+    body, content_type, encoding = service.page.render(accept, coding)
+    headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+    return Response(body, headers=headers | ({"Content-Encoding": encoding} if encoding else {}))
+
+
+@router.get("/v1/limits")
+def limits(request: Request) -> Response:
+    """List every effective limit and setting by name."""
+    return Json(request.app.state.limits)
+
+
+@router.get("/v1/admin/ledger-balance", responses=responses(404, 503))
+def ledger_balance(service: ServiceDep, model: str | None = None) -> Response:
+    """Compare the rows acknowledged with the rows counted, in one snapshot."""
+    return Json(operations.balance(service, model))
+
+
+@router.post("/v1/admin/fold", responses=responses(404, 503))
+def post_fold(service: ServiceDep, model: str | None = None) -> Response:
+    """Fold the journal now."""
+    return Json({"folded": operations.fold(service, model)})
+
+
+@router.get("/v1/audit", responses=responses(422, 503))
+def audit(
+    service: ServiceDep,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    before: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """List what was changed, by whom, newest first."""
+    return Json(operations.audited(service, limit=limit, before=before))

@@ -1,0 +1,55 @@
+"""Commands that look at a service or do one round of its work."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from app.cli.opened import opened
+from app.metrics import rules as prometheus
+from app.monitor import evaluate as evaluation
+from app.monitor import status as standing
+from app.monitor.instants import read_instant
+from app.settings import Settings
+
+Model = Annotated[str, typer.Option(help="Name of the model.")]
+
+
+def migrate() -> None:
+    """Bring the database schema to the newest version."""
+    with opened():
+        typer.echo("the schema is at its newest version")
+
+
+def config() -> None:
+    """Print every effective setting as JSON."""
+    typer.echo(json.dumps(Settings().model_dump(mode="json", exclude={"database_url"}), indent=2))
+
+
+def rules(
+    url: Annotated[str | None, typer.Option(help="Where people reach the service, for links in alerts.")] = None,
+) -> None:
+    """Print the Prometheus recording and alerting rules."""
+    typer.echo(prometheus.text(url), nl=False)
+
+
+def evaluate(
+    model: Model,
+    from_: Annotated[str | None, typer.Option("--from", help="First window start, inclusive.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last window start, exclusive.")] = None,
+) -> None:
+    """Score the closed windows of a range now."""
+    with opened() as service:
+        done = evaluation.evaluate_now(
+            service,
+            service.catalog.watched(model),
+            from_us=None if from_ is None else read_instant(from_, "--from"),
+            to_us=None if to is None else read_instant(to, "--to"),
+        )
+    typer.echo(json.dumps({"windows": done.windows, "scores": done.scores}))
+
+
+def status(model: Model) -> None:
+    """Print the state of every feature."""
+    with opened() as service:
+        typer.echo(json.dumps(standing.document(service, service.catalog.watched(model)), indent=2))

@@ -1,0 +1,120 @@
+"""Wiring: settings become a service, a service becomes an application."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from app import __version__
+from app.api import baselines, batches, models, operations, problems, reading, thresholds
+from app.api.intake import Intake
+from app.api.rawpath import RawPath
+from app.metrics.instruments import Instruments
+from app.metrics.page import Page
+from app.monitor.catalog import Catalog
+from app.monitor.gauges import publish
+from app.monitor.service import Policy, Service
+from app.monitor.workers import Workers
+from app.settings import Settings
+from app.storage.committer import GroupCommitter
+from app.storage.database import Database
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.migrate import migrate as migrate_schema
+
+THREADS = 100
+
+
+def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) -> Service:
+    """Reach the database, bring its schema up, and gather what the roads share; `stack` closes it all again."""
+    url = settings.database_url
+    if url is None:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        url = embedded.start()
+        stack.callback(embedded.stop)
+    database = Database(url, pool_size=settings.database_connections, deadline_s=settings.database_deadline / 1e6)
+    stack.callback(database.close)
+    database.open(wait_s=settings.wait_database / 1e6, allow_unsafe=settings.allow_unsafe_postgres)
+    if migrate:
+        migrate_schema(url)
+    instruments = Instruments(__version__)
+    committer = GroupCommitter(
+        database,
+        queue_batches=settings.max_queued_batches,
+        deadline_s=settings.database_deadline / 1e6,
+        observe=lambda seconds, _: instruments.commit_seconds.observe(seconds),
+    )
+    committer.start()
+    stack.callback(lambda: committer.close(timeout_s=settings.drain_deadline / 1e6))
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftgauge-")))
+    return Service(
+        database=database,
+        committer=committer,
+        catalog=Catalog(database),
+        instruments=instruments,
+        page=Page(instruments, max_series=settings.max_series),
+        policy=policy(settings, scratch=scratch),
+    )
+
+
+def policy(settings: Settings, *, scratch: Path) -> Policy:
+    """Pick the settings that the roads depend on."""
+    return Policy(
+        scratch=scratch,
+        fold_interval_us=settings.fold_interval,
+        evaluate_interval_us=settings.evaluate_interval,
+        refresh_interval_us=settings.refresh_interval,
+        prune_interval_us=settings.prune_interval,
+        close_delay_us=settings.close_delay,
+        min_rows=settings.min_rows,
+        min_reference_windows=settings.min_reference_windows,
+        ledger_retention_us=settings.ledger_retention,
+        ledger_margin_us=settings.ledger_margin,
+        request_deadline_us=settings.request_deadline,
+        max_decodes=settings.max_decodes,
+        max_rows=settings.max_rows,
+        max_columns=settings.max_columns,
+        max_windows=settings.max_windows,
+        max_models=settings.max_models,
+        max_series=settings.max_series,
+        max_decoded_bytes=settings.max_decoded_bytes,
+        max_baseline_bytes=settings.max_baseline_bytes,
+    )
+
+
+def limits(settings: Settings) -> dict[str, object]:
+    """List every setting by name, without what could be a secret."""
+    return settings.model_dump(mode="json", exclude={"database_url"})
+
+
+def create_app(service: Service, settings: Settings) -> FastAPI:
+    """Build the application around an open service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await anyio.to_thread.run_sync(publish, service)
+        workers = Workers(service)
+        workers.start()
+        yield
+        app.state.draining = True
+        await anyio.to_thread.run_sync(workers.stop)
+
+    app = FastAPI(
+        title="Driftgauge",
+        version=__version__,
+        summary="Drift monitoring for models in production.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.state.intake = Intake(settings.max_body_bytes, settings.max_inflight_bytes)
+    app.state.limits = limits(settings)
+    app.state.draining = False
+    for module in (models, baselines, batches, reading, thresholds, operations):
+        app.include_router(module.router)
+    problems.install(app)
+    app.add_middleware(RawPath)
+    return app

@@ -1,0 +1,168 @@
+"""The road of a baseline: rows of any size, bins, counts by window."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.baseline import Baseline
+from app.drift.columns import Column, Kind, Role
+from app.drift.counting import count
+from app.drift.fit import Fit, Tally
+from app.drift.windows import WEEK_US, window_starts
+from app.errors import Refused
+from app.monitor.arrival import Arrival, arrive
+from app.monitor.catalog import Watched
+from app.monitor.record import columns_of
+from app.storage.windows import WindowCounts
+from app.wire.names import check_name
+from app.wire.stream import RowsFile
+from app.wire.table import LISTED_REJECTIONS, Rejection, Table
+from app.wire.values import numeric_share
+
+INFERENCE_ROWS: Final = 10_000
+NUMERIC_SHARE: Final = 0.9
+WINDOW_MEMORY: Final = 96 * 2**20
+MOST_WINDOWS: Final = 100_000
+_FOREVER_US: Final = 2**62
+
+Progress = Callable[[int], None]
+Starts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A baseline counted from rows: the whole, its windows, and the rows that could not be used."""
+
+    baseline: Baseline
+    starts: Starts
+    rejected: int
+    rejections: tuple[Rejection, ...]
+
+    @property
+    def weeks(self) -> int:
+        """Give the number of weeks, Monday to Sunday in UTC, with rows."""
+        return len(np.unique(window_starts(self.starts, WEEK_US)))
+
+
+class BaselineRows:
+    """The rows of a file, read as often as needed and never held all at once."""
+
+    def __init__(self, watched: Watched, rows: RowsFile, *, now_us: int, max_columns: int) -> None:
+        """Read rows as the model's settings say, without a horizon."""
+        clockwork = watched.configuration.clockwork()
+        self._clockwork = replace(clockwork, future_tolerance_us=_FOREVER_US, version_column=None)
+        self._steering = {clockwork.time_column, clockwork.version_column}
+        self._declared = {one.name: (one.kind, one.role) for one in watched.model.features if one.declared}
+        self._rows = rows
+        self._now_us = now_us
+        self._max_columns = max_columns
+        self._kinds: dict[str, tuple[Kind, Role]] = {}
+
+    def fit(self) -> tuple[Tally, Counted]:
+        """Read the rows once to place the bins; Refused without a row."""
+        fits: list[Fit] = []
+        self._infer()
+        names = dict.fromkeys(self._kinds)
+        fits.append(Fit([(name, *self._kinds[name]) for name in names]))
+        starts: set[int] = set()
+        accepted = rejected = 0
+        rejections: list[Rejection] = []
+        for table, arrival in self.chunks():
+            late = self._discover(table)
+            if late:
+                fits.append(Fit([(name, *self._kinds[name]) for name in late]))
+            columns = self.columns(table, arrival)
+            for fit in fits:
+                fit.add(columns, len(arrival.rows))
+            if len(starts) < MOST_WINDOWS:
+                starts.update(np.unique(arrival.starts[arrival.timed]).tolist())
+            accepted += len(arrival.rows)
+            rejected += arrival.rejected
+            rejections += arrival.rejections[: LISTED_REJECTIONS - len(rejections)]
+        if not accepted:
+            raise Refused("empty-baseline", "the baseline has no row that could be read", extra={"rejected": rejected})
+        tally = Tally([feature for fit in fits for feature in fit.freeze().layout.features])
+        return tally, Counted(tally.layout, np.array(sorted(starts), np.int64), rejected, tuple(rejections))
+
+    def count(self, tally: Tally, starts: Starts) -> Iterator[WindowCounts]:
+        """Read the rows again and count them: all into the tally, and by window as many at once as memory allows."""
+        total = max(1, tally.layout.total)
+        together = max(1, WINDOW_MEMORY // (8 * total))
+        for first in range(0, max(1, len(starts)), together):
+            yield self._count_some(tally, starts[first : first + together], first=first == 0)
+
+    def _count_some(self, tally: Tally, wanted: Starts, *, first: bool) -> WindowCounts:
+        layout = tally.layout
+        counts = np.zeros((len(wanted), layout.total), np.int64)
+        sums = np.zeros((len(wanted), len(layout.features)))
+        rows = np.zeros(len(wanted), np.int64)
+        for table, arrival in self.chunks():
+            columns = self.columns(table, arrival)
+            mine = arrival.timed & np.isin(arrival.starts, wanted)
+            present = np.unique(arrival.starts[mine])
+            places = np.where(mine, np.searchsorted(present, arrival.starts), -1)
+            if first:
+                delta = tally.add(columns, places, len(present))
+            else:
+                chosen = np.flatnonzero(mine)
+                some = {name: column.take(chosen) for name, column in columns.items()}
+                delta = count(layout, some, places[chosen], len(present))
+            at = np.searchsorted(wanted, present)
+            counts[at] += delta.counts
+            sums[at] += delta.sums
+            rows[at] += delta.rows
+        return WindowCounts(wanted, rows, counts, sums, np.zeros(len(wanted), np.int64))
+
+    def chunks(self) -> Iterator[tuple[Table, Arrival]]:
+        """Give the rows part by part, with those that count."""
+        for table in self._rows:
+            yield table, arrive(table, self._clockwork, now_us=self._now_us, version=None, backfill=True)
+
+    def columns(self, table: Table, arrival: Arrival) -> dict[str, Column]:
+        """Read the features of the rows that count."""
+        columns = columns_of(table, {name: kind for name, (kind, _) in self._kinds.items()})
+        if len(arrival.rows) == table.rows:
+            return columns
+        return {name: column.take(arrival.rows) for name, column in columns.items()}
+
+    def _infer(self) -> None:
+        """Decide the kinds of undeclared columns on the first rows."""
+        seen = 0
+        numbers: dict[str, int] = {}
+        values: dict[str, int] = {}
+        for table in self._rows:
+            for name in self._names(table):
+                some = table.columns[name][: INFERENCE_ROWS - seen]
+                share = numeric_share(some, text=table.text)
+                numbers[name] = numbers.get(name, 0) + share[0]
+                values[name] = values.get(name, 0) + share[1]
+            seen += table.rows
+            if seen >= INFERENCE_ROWS:
+                break
+        for name, held in values.items():
+            kind = Kind.NUMERIC if numbers[name] >= NUMERIC_SHARE * held else Kind.CATEGORICAL
+            self._kinds[name] = self._declared.get(name, (kind, Role.FEATURE))
+        for name, declared in self._declared.items():
+            self._kinds.setdefault(name, declared)
+        self._check_columns()
+
+    def _discover(self, table: Table) -> list[str]:
+        """Note the columns that the first rows did not have; their values count as numbers."""
+        late = [name for name in self._names(table) if name not in self._kinds]
+        for name in late:
+            self._kinds[name] = (Kind.NUMERIC, Role.FEATURE)
+        if late:
+            self._check_columns()
+        return late
+
+    def _names(self, table: Table) -> list[str]:
+        return [check_name(name, "column") for name in table.columns if name not in self._steering]
+
+    def _check_columns(self) -> None:
+        if len(self._kinds) > self._max_columns:
+            raise Refused(
+                "too-many-columns", f"a model may have {self._max_columns} features, these rows have {len(self._kinds)}"
+            )

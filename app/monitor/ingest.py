@@ -1,0 +1,98 @@
+"""The door of ingest: unpack, record, count what happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import NotFound, Problem
+from app.monitor.parcel import Parcel
+from app.monitor.prebinned import record_histograms
+from app.monitor.record import record_batch
+from app.monitor.service import Service
+from app.storage import ledger
+from app.wire.decode import format_of
+from app.wire.inflate import inflate
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the sender said about a body."""
+
+    batch_id: str
+    content_type: str
+    encoding: str
+    version: str | None
+    backfill: bool
+    rows: int | None
+
+    @classmethod
+    def of(
+        cls, batch_id: str, headers: Mapping[str, str], *, version: str | None, backfill: bool, rows: int | None
+    ) -> "Envelope":
+        """Read the headers that matter."""
+        return cls(
+            batch_id=batch_id,
+            content_type=headers.get("content-type", ""),
+            encoding=headers.get("content-encoding", ""),
+            version=version,
+            backfill=backfill,
+            rows=rows,
+        )
+
+
+def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
+    """Record a body of rows; gives the receipt."""
+    kind = "unknown"
+    try:
+        service.catalog.watched(model)
+        plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
+        kind = format_of(plain, envelope.content_type) or kind
+        parcel = Parcel(
+            envelope.batch_id,
+            plain,
+            envelope.content_type,
+            version=envelope.version,
+            backfill=envelope.backfill,
+            row_count=envelope.rows,
+        )
+        receipt = record_batch(service, model, parcel)
+    except Problem as problem:
+        service.instruments.count_request(kind, problem.status)
+        raise
+    _count(service, model, kind, receipt=receipt)
+    return receipt
+
+
+def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
+    """Record a body of window histograms; gives the receipt."""
+    try:
+        service.catalog.watched(model)
+        plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
+        receipt = record_histograms(service, model, envelope.batch_id, body=plain, backfill=envelope.backfill)
+    except Problem as problem:
+        service.instruments.count_request("histogram", problem.status)
+        raise
+    _count(service, model, "histogram", receipt=receipt)
+    return receipt
+
+
+def receipt(service: Service, model: str, batch_id: str) -> str:
+    """Give the stored receipt of a batch; NotFound when there is none."""
+    watched = service.catalog.watched(model)
+    with service.database.snapshot() as conn:
+        found = ledger.receipt(conn, watched.id, batch_id)
+    if found is None:
+        raise NotFound("unknown-batch", f"no batch {batch_id!r} is stored; one in flight may still be committed")
+    return found
+
+
+def _count(service: Service, model: str, kind: str, *, receipt: Mapping[str, Any]) -> None:
+    rows = receipt["rows"]
+    outcomes = (
+        {"duplicate": rows["received"]}
+        if receipt["duplicate"]
+        else {name: rows[name] for name in ("accepted", "late", "future", "rejected")}
+    )
+    service.instruments.count_request(kind, 200)
+    for outcome, count in outcomes.items():
+        service.instruments.count_rows(model, kind, outcome=outcome, rows=count)

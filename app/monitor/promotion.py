@@ -1,0 +1,212 @@
+"""Storing a baseline and letting it hold."""
+
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from app.drift.baseline import Baseline
+from app.drift.windows import next_boundary
+from app.errors import NotFound, Refused
+from app.monitor.baseline import BaselineRows, Counted, Progress
+from app.monitor.catalog import Watched
+from app.monitor.models import Author
+from app.monitor.service import Service
+from app.storage import audit, baselines, exposition, models, windows
+from app.storage.baselines import BaselineInfo
+from app.storage.database import Connection
+from app.storage.models import ModelFeature
+from app.storage.windows import WindowCounts
+from app.wire.inflate import inflate
+from app.wire.jsonrows import is_histograms
+from app.wire.jsontext import load_json
+from app.wire.partition import read_histograms
+from app.wire.stream import RowsFile
+
+READY_BYTES: Final = 64 * 2**20
+NO_STARTS: Final = np.zeros(0, np.int64)
+
+
+def create_from_file(  # noqa: PLR0913 - what makes a baseline
+    service: Service,
+    name: str,
+    path: Path,
+    *,
+    content_type: str | None,
+    activate: bool,
+    author: Author,
+    progress: Progress | None = None,
+) -> dict[str, object]:
+    """Make a baseline from the rows, or the ready histograms, of a file."""
+    watched = service.catalog.watched(name, fresh=True)
+    ready = _ready(path)
+    if ready is not None:
+        counted = Counted(ready, NO_STARTS, 0, ())
+        return _store(service, watched, counted, (), source="histograms", activate=activate, author=author)
+    rows = RowsFile(path, content_type, progress=progress)
+    reader = BaselineRows(watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns)
+    tally, counted = reader.fit()
+    parts = reader.count(tally, counted.starts)
+    first = next(parts)
+    counted = Counted(tally.finish(), counted.starts, counted.rejected, counted.rejections)
+    return _store(service, watched, counted, chain([first], parts), source="rows", activate=activate, author=author)
+
+
+def create_from_windows(  # noqa: PLR0913 - what makes a baseline
+    service: Service, name: str, *, from_us: int, to_us: int, version: str, activate: bool, author: Author
+) -> dict[str, object]:
+    """Promote stored windows of one version: the same bins with what was counted in them."""
+    watched = service.catalog.watched(name, fresh=True)
+    with service.database.snapshot() as conn:
+        listed = windows.listed(conn, watched.id, from_us=from_us, to_us=to_us, version=version)
+        ids = {row.baseline_id for row in listed}
+        if len(ids) != 1:
+            code = "no-window" if not ids else "mixed-baselines"
+            raise Refused(code, f"the range holds windows on {len(ids)} baselines; a promotion needs one")
+        baseline_id = ids.pop()
+        chunks = list(
+            windows.counts(conn, watched.id, baseline_id=baseline_id, version=version, from_us=from_us, to_us=to_us)
+        )
+    old = service.catalog.baseline(baseline_id)
+    counts = sum((chunk.counts.sum(axis=0) for chunk in chunks), np.zeros(old.total, np.int64))
+    rows = sum(int(chunk.rows.sum()) for chunk in chunks)
+    starts = np.concatenate([chunk.starts for chunk in chunks])
+    counted = Counted(Baseline.of(old.features, counts, rows), starts, 0, ())
+    return _store(service, watched, counted, chunks, source="windows", activate=activate, author=author)
+
+
+def activate(service: Service, name: str, number: int, *, author: Author) -> dict[str, object]:
+    """Let a stored baseline hold from the next window boundary on."""
+    watched = service.catalog.watched(name, fresh=True)
+    with service.database.transaction() as conn:
+        info = find(conn, watched, number)
+        _activate(service, conn, watched, info, baseline=service.catalog.baseline(info.id), author=author)
+    service.catalog.forget(name)
+    return {"baseline": number, "status": "active"}
+
+
+def find(conn: Connection, watched: Watched, number: int) -> BaselineInfo:
+    """Give a model's baseline by number; NotFound when there is none."""
+    info = baselines.find(conn, watched.id, number) if 0 < number < 2**31 else None
+    if info is None:
+        raise NotFound("unknown-baseline", f"the model has no baseline {number}")
+    return info
+
+
+def _ready(path: Path) -> Baseline | None:
+    """Read the file as ready histograms, if that is what it holds."""
+    if path.stat().st_size > READY_BYTES:
+        return None
+    body = path.read_bytes()
+    if body[:1] not in {b"{", b"\x1f", b" ", b"\n"}:
+        return None
+    body = inflate(body, None, limit=READY_BYTES)
+    if b'"features"' not in body:
+        return None
+    try:
+        document: Any = load_json(body)
+    except Refused:
+        raise
+    except Exception:  # noqa: BLE001
+        return None
+    return read_histograms(document) if is_histograms(document) else None
+
+
+def _store(  # noqa: PLR0913 - one stored baseline depends on all of them
+    service: Service,
+    watched: Watched,
+    counted: Counted,
+    parts: Iterable[WindowCounts],
+    *,
+    source: str,
+    activate: bool,
+    author: Author,
+) -> dict[str, object]:
+    baseline = counted.baseline
+    with service.database.transaction(deadline_s=3600.0) as conn:
+        now_us = service.now_us()
+        info = baselines.add(
+            conn,
+            watched.id,
+            baseline,
+            source=source,
+            weeks=float(counted.weeks),
+            now_us=now_us,
+        )
+        for part in parts:
+            if len(part):
+                baselines.add_windows(conn, info.id, part)
+        audit.record(
+            conn,
+            actor=author.actor,
+            action="baseline.create",
+            object_=watched.model.name,
+            before=None,
+            after={"baseline": info.number, "rows": baseline.rows, "source": source},
+            request_id=author.request_id,
+            now_us=now_us,
+        )
+        if activate:
+            _activate(service, conn, watched, info, baseline=baseline, author=author)
+    service.catalog.forget(watched.model.name)
+    return {
+        "baseline": info.number,
+        "rows": baseline.rows,
+        "windows": len(counted.starts),
+        "weeks": counted.weeks,
+        "status": "active" if activate else "inactive",
+        "rejected": counted.rejected,
+        "rejections": [{"row": one.row, "reason": one.reason} for one in counted.rejections],
+        "features": {feature.name: _summary(baseline, f) for f, feature in enumerate(baseline.features)},
+    }
+
+
+def _summary(baseline: Baseline, f: int) -> dict[str, object]:
+    feature = baseline.features[f]
+    bins = baseline.bins_of(f)
+    null = next(position for position, one in enumerate(bins) if one.kind.value == "null")
+    nulls = int(baseline.counts[int(baseline.offsets[f]) + null])
+    return {
+        "kind": feature.kind.value,
+        "role": feature.role.value,
+        "bins": len(bins),
+        "null_share": nulls / baseline.rows if baseline.rows else 0.0,
+        "calibrated": False,
+    }
+
+
+def _activate(  # noqa: PLR0913 - one activation depends on all of them
+    service: Service,
+    conn: Connection,
+    watched: Watched,
+    info: BaselineInfo,
+    *,
+    baseline: Baseline,
+    author: Author,
+) -> None:
+    now_us = service.now_us()
+    boundary = next_boundary(now_us, watched.configuration.window)
+    baselines.activate(conn, watched.id, info.id, effective_from_us=boundary, now_us=now_us)
+    model = models.get(conn, watched.id)
+    if model is None:
+        raise NotFound("unknown-model", "the model was removed meanwhile")
+    declared = {feature.name: feature for feature in model.features if feature.declared}
+    learnt = [
+        ModelFeature(feature.name, feature.kind, feature.role, declared=False)
+        for feature in baseline.features
+        if feature.name not in declared
+    ]
+    models.change(conn, model, config=model.config, features=[*declared.values(), *learnt])
+    audit.record(
+        conn,
+        actor=author.actor,
+        action="baseline.activate",
+        object_=watched.model.name,
+        before={"baseline": watched.schedule[-1].number} if watched.schedule else None,
+        after={"baseline": info.number},
+        request_id=author.request_id,
+        now_us=now_us,
+    )
+    exposition.bump(conn)

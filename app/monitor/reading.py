@@ -1,0 +1,152 @@
+"""What was counted and scored, as it is read."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from app.drift.scores import Statistic
+from app.errors import NotFound
+from app.monitor.arrival import DEFAULT_VERSION
+from app.monitor.catalog import Watched
+from app.monitor.evaluate import STATUSES
+from app.monitor.instants import instant_text
+from app.monitor.service import Service
+from app.storage import baselines, scores, windows
+from app.storage.scores import ScoredWindow
+from app.wire.partition import bin_document
+
+
+def list_windows(
+    service: Service, watched: Watched, *, from_us: int | None, to_us: int | None, version: str | None
+) -> list[dict[str, object]]:
+    """List the windows that hold rows, consistent with every receipt already sent."""
+    length = watched.configuration.window
+    with service.database.snapshot() as conn:
+        rows = windows.listed(conn, watched.id, from_us=from_us, to_us=to_us, version=version)
+    now_us = service.now_us() - service.policy.close_delay_us
+    merged: dict[tuple[int, str], dict[str, object]] = {}
+    for row in rows:
+        scored = row.scored_revision >= row.revision and not row.unfolded_rows and row.revision > 0
+        status = "open" if now_us < row.start_us + length else "scored" if scored else "closed"
+        known = merged.get((row.start_us, row.version))
+        if known is not None:
+            known["rows"] = int(str(known["rows"])) + row.rows
+            known["status"] = status if known["status"] == "scored" else known["status"]
+            continue
+        merged[row.start_us, row.version] = {
+            "start": instant_text(row.start_us),
+            "end": instant_text(row.start_us + length),
+            "version": row.version,
+            "rows": row.rows,
+            "status": status,
+        }
+    return list(merged.values())
+
+
+def histograms(  # noqa: PLR0913 - what a reader may ask
+    service: Service,
+    watched: Watched,
+    start_us: int,
+    *,
+    version: str | None,
+    feature: str | None,
+    baseline: int | None,
+) -> dict[str, object]:
+    """Give the counts of one window by bin; NotFound when the version has no row in it."""
+    version = version or DEFAULT_VERSION
+    with service.database.snapshot() as conn:
+        found = windows.histograms(conn, watched.id, start_us=start_us, version=version)
+        numbers = {info.id: info.number for info in baselines.listed(conn, watched.id)}
+    chosen = [one for one in found if baseline is None or numbers.get(one[0]) == baseline]
+    if not chosen or not int(chosen[-1][1].rows[0]):
+        raise NotFound("no-window", f"version {version!r} has no row in the window {instant_text(start_us)}")
+    baseline_id, counted = chosen[-1]
+    reference = service.catalog.baseline(baseline_id)
+    shown: dict[str, object] = {}
+    for position, one in enumerate(reference.features):
+        if feature is not None and one.name != feature:
+            continue
+        first, stop = int(reference.offsets[position]), int(reference.offsets[position + 1])
+        bins = [
+            {**bin_document(each), "count": count}
+            for each, count in zip(reference.bins_of(position), counted.counts[0, first:stop].tolist(), strict=True)
+        ]
+        shown[one.name] = {"kind": one.kind.value, "bins": bins}
+    if feature is not None and not shown:
+        raise NotFound("unknown-feature", f"the model has no feature {feature!r}")
+    return {
+        "window_start": instant_text(start_us),
+        "window_end": instant_text(start_us + watched.configuration.window),
+        "version": version,
+        "baseline": numbers[baseline_id],
+        "rows": int(counted.rows[0]),
+        "features": shown,
+    }
+
+
+def list_scores(  # noqa: PLR0913 - what a reader may ask
+    service: Service,
+    watched: Watched,
+    *,
+    feature: str | None,
+    statistic: str | None,
+    from_us: int | None,
+    to_us: int | None,
+    version: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Give the stored scores, ordered by start, version, feature and statistic."""
+    with service.database.snapshot() as conn:
+        scored = scores.listed(
+            conn,
+            watched.id,
+            from_us=from_us,
+            to_us=to_us,
+            version=version,
+            statistics=None if statistic is None else [statistic],
+        )
+    for window in sorted(scored, key=lambda one: (one.start_us, one.version, one.baseline_id)):
+        yield from _rows(service, window, feature=feature)
+
+
+def _rows(service: Service, window: ScoredWindow, *, feature: str | None) -> Iterator[dict[str, Any]]:
+    reference = service.catalog.baseline(window.baseline_id)
+    positions = sorted((one.name, position) for position, one in enumerate(reference.features))
+    start = instant_text(window.start_us)
+    volume = window.statistics.get(Statistic.VOLUME.value)
+    if volume is not None and feature in {None, ""}:
+        yield _row(window, start, "", statistic=Statistic.VOLUME.value, position=0)
+    for name, position in positions:
+        if feature is not None and name != feature:
+            continue
+        for statistic in sorted(window.statistics):
+            row = window.statistics[statistic]
+            if statistic == Statistic.VOLUME.value:
+                continue
+            if np.isnan(row.values[position]) and (row.status is None or not row.status[position]):
+                continue
+            yield _row(window, start, name, statistic=statistic, position=position)
+
+
+def _row(window: ScoredWindow, start: str, feature: str, *, statistic: str, position: int) -> dict[str, Any]:
+    row = window.statistics[statistic]
+    shown: dict[str, Any] = {
+        "window_start": start,
+        "feature": feature,
+        "version": window.version,
+        "statistic": statistic,
+        "value": _number(row.values, position),
+        "threshold": {"warning": _number(row.warning, position), "critical": _number(row.critical, position)},
+        "p_value": _number(row.p_values, position),
+        "rows": window.rows,
+        "status": STATUSES[0 if row.status is None else int(row.status[position])],
+    }
+    if row.high is not None:
+        shown["low"] = shown["value"]
+        shown["high"] = _number(row.high, position)
+    return shown
+
+
+def _number(values: "np.ndarray[Any, np.dtype[np.float64]] | None", position: int) -> float | None:
+    value = None if values is None else float(values[position])
+    return None if value is None or not np.isfinite(value) else value

@@ -1,0 +1,116 @@
+"""Drawing and wiping thresholds, on the record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.errors import NotFound, Refused
+from app.monitor.catalog import Watched
+from app.monitor.gauges import publish
+from app.monitor.lines import CALIBRATED, FIXED, SEVERITIES, Lines
+from app.monitor.models import Author
+from app.monitor.service import Service
+from app.storage import audit, exposition, thresholds
+from app.storage.database import Connection
+from app.storage.thresholds import StoredThreshold
+
+
+def effective(service: Service, watched: Watched) -> list[dict[str, object]]:
+    """List every effective threshold."""
+    with service.database.snapshot() as conn:
+        return list(Lines(thresholds.listed(conn, watched.id)).listed())
+
+
+def put(service: Service, name: str, document: Mapping[str, Any], *, author: Author) -> dict[str, Any]:
+    """Draw the lines of a statistic; the gauges follow at once."""
+    for severity in SEVERITIES:
+        _check(severity, document[severity])
+    watched = service.catalog.watched(name, fresh=True)
+    if document["feature"] is not None:
+        _check_feature(watched, document["feature"])
+    threshold = StoredThreshold(
+        document["statistic"],
+        document["feature"],
+        document["version"],
+        _trimmed(document["warning"]),
+        _trimmed(document["critical"]),
+    )
+    with service.database.transaction() as conn:
+        before = _find(conn, watched, threshold.statistic, feature=threshold.feature, version=threshold.version)
+        thresholds.put(conn, watched.id, threshold)
+        _record(service, conn, watched, author=author, before=before, after=threshold)
+        exposition.bump(conn)
+    publish(service)
+    return _shown(threshold)
+
+
+def delete(  # noqa: PLR0913 - what names a threshold
+    service: Service, name: str, *, statistic: str, feature: str | None, version: str | None, author: Author
+) -> None:
+    """Go back to the default; NotFound when nothing was set."""
+    watched = service.catalog.watched(name, fresh=True)
+    with service.database.transaction() as conn:
+        before = _find(conn, watched, statistic, feature=feature, version=version)
+        if before is None:
+            raise NotFound("unknown-threshold", f"no threshold of {statistic} is set there")
+        thresholds.drop(conn, watched.id, statistic=statistic, feature=feature, version=version)
+        _record(service, conn, watched, author=author, before=before, after=None)
+        exposition.bump(conn)
+    publish(service)
+
+
+def _check(severity: str, line: Mapping[str, Any] | None) -> None:
+    if line is None:
+        return
+    needed = {FIXED: "value", CALIBRATED: "p"}[line["mode"]]
+    if line.get(needed) is None:
+        raise Refused(
+            "unlawful-threshold", f"{severity}: mode {line['mode']} needs {needed}", extra={"pointer": f"/{severity}"}
+        )
+
+
+def _check_feature(watched: Watched, feature: str) -> None:
+    if all(feature != one.name for one in watched.model.features):
+        raise Refused("unknown-feature", f"the model has no feature {feature!r}", extra={"pointer": "/feature"})
+
+
+def _trimmed(line: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if line is None else {name: value for name, value in line.items() if value is not None}
+
+
+def _find(
+    conn: Connection, watched: Watched, statistic: str, *, feature: str | None, version: str | None
+) -> StoredThreshold | None:
+    wanted = (statistic, feature, version)
+    stored = thresholds.listed(conn, watched.id)
+    return next((one for one in stored if (one.statistic, one.feature, one.version) == wanted), None)
+
+
+def _shown(threshold: StoredThreshold) -> dict[str, Any]:
+    return {
+        "statistic": threshold.statistic,
+        "feature": threshold.feature,
+        "version": threshold.version,
+        "warning": threshold.warning,
+        "critical": threshold.critical,
+    }
+
+
+def _record(  # noqa: PLR0913 - an audit entry tells all of it
+    service: Service,
+    conn: Connection,
+    watched: Watched,
+    *,
+    author: Author,
+    before: StoredThreshold | None,
+    after: StoredThreshold | None,
+) -> None:
+    audit.record(
+        conn,
+        actor=author.actor,
+        action="threshold.delete" if after is None else "threshold.put",
+        object_=watched.model.name,
+        before=None if before is None else _shown(before),
+        after=None if after is None else _shown(after),
+        request_id=author.request_id,
+        now_us=service.now_us(),
+    )

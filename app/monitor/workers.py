@@ -1,0 +1,103 @@
+"""What a replica does in the background: fold, evaluate, refresh the gauges, prune."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from app.errors import Problem
+from app.monitor.evaluate import evaluate_dirty, fold_all
+from app.monitor.gauges import publish
+from app.monitor.retain import prune
+from app.monitor.service import Service
+from app.storage import exposition, fold, ledger
+
+log = structlog.get_logger()
+
+
+class Workers:
+    """The background threads of one replica; each round is claimed in the database, so replicas share the work."""
+
+    def __init__(self, service: Service) -> None:
+        """Prepare the rounds; nothing runs before `start`."""
+        policy = service.policy
+        self._service = service
+        self._stop = threading.Event()
+        self._shown = -1
+        rounds: list[tuple[str, Callable[[], None], int]] = [
+            ("fold", self._fold, policy.fold_interval_us),
+            ("evaluate", self._evaluate, policy.evaluate_interval_us),
+            ("refresh", self._refresh, policy.refresh_interval_us),
+            ("prune", self._prune, policy.prune_interval_us),
+        ]
+        self._threads = [
+            threading.Thread(target=self._rounds, args=each, name=f"driftgauge-{each[0]}", daemon=True)
+            for each in rounds
+        ]
+
+    def start(self) -> None:
+        """Start the rounds."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """End after the rounds under way."""
+        self._stop.set()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _rounds(self, name: str, work: Callable[[], None], interval_us: int) -> None:
+        while not self._stop.wait(interval_us / 1e6):
+            try:
+                work()
+            except Problem as problem:
+                log.warning("round postponed", round=name, code=problem.code)
+            except Exception:
+                log.exception("round failed", round=name)
+
+    def _fold(self) -> None:
+        service = self._service
+        with service.database.snapshot() as conn:
+            pending = fold.pending_models(conn)
+        for model_id in pending:
+            if self._stop.is_set():
+                return
+            fold_all(service, model_id)
+
+    def _evaluate(self) -> None:
+        service = self._service
+        for name in service.catalog.names():
+            if self._stop.is_set():
+                return
+            started = time.monotonic()
+            try:
+                done = evaluate_dirty(service, service.catalog.watched(name))
+            except Exception:
+                service.instruments.evaluation_failed(name)
+                raise
+            service.instruments.evaluated(name, at_us=service.now_us())
+            if done.windows:
+                service.instruments.evaluation_seconds.observe(time.monotonic() - started)
+
+    def _refresh(self) -> None:
+        service = self._service
+        try:
+            with service.database.snapshot() as conn:
+                revision = exposition.revision(conn)
+                backlog = fold.backlog(conn)
+                balance = ledger.balance(conn)
+        except Problem:
+            service.instruments.database_up.set(0)
+            raise
+        service.instruments.database_up.set(1)
+        service.instruments.journal_rows.set(backlog.rows)
+        service.instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
+        service.instruments.ledger_imbalance.set(balance.imbalance)
+        if revision != self._shown:
+            publish(service)
+            self._shown = revision
+
+    def _prune(self) -> None:
+        prune(self._service)
