@@ -41,7 +41,7 @@ bench: $(VENV)/.dev ## Measure against the yardsticks of the same run
 	@$(BIN)/python -m bench
 
 dashboards: $(VENV)/.dev ## Write grafana/dashboards and deploy/prometheus anew
-	@$(BIN)/python grafana/generate.py
+	@$(BIN)/python -m grafana.generate
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into requirements/
 	@$(COMPILE) --output-file requirements/runtime.txt pyproject.toml

@@ -1,0 +1,42 @@
+"""Write the dashboards and the deployed alerting rules: `make dashboards`."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from app.metrics import rules
+from grafana import model
+
+ROOT: Final = Path(__file__).parents[1]
+
+
+def files() -> dict[Path, str]:
+    """Every generated file and its text."""
+    return {
+        ROOT / "grafana" / "dashboards" / "model.json": _board(),
+        ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml": rules.text(),
+    }
+
+
+def dumped(board: Dashboard) -> str:
+    """A dashboard as JSON, without the keys that only interval variables have."""
+    tree = json.loads(json.dumps(board, cls=JSONEncoder))
+    for variable in tree["templating"]["list"]:
+        for key in ("auto", "auto_count", "auto_min"):
+            variable.pop(key, None)
+    return json.dumps(tree, indent=2, sort_keys=True) + "\n"
+
+
+def _board() -> str:
+    board = model.build().build()
+    for number, panel in enumerate(board.panels or (), start=1):
+        panel.id_val = number
+    return dumped(board)
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,130 @@
+"""Panels in the house style, each with title, description and unit."""
+
+from typing import Final, TypeVar
+
+from grafana_foundation_sdk.builders import barchart, common, dashboard, prometheus, stat, statushistory, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as shared
+from grafana_foundation_sdk.models.dashboard import (
+    DynamicConfigValue,
+    FieldColorModeId,
+    Threshold,
+    ThresholdsMode,
+)
+
+SOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
+SQL_TYPE: Final = "grafana-postgresql-datasource"
+SQL_SOURCE: Final = shared.DataSourceRef(type_val=SQL_TYPE, uid="${sql}")
+LETTERS: Final = "ABCDEFGH"
+
+Described = TypeVar("Described", barchart.Panel, stat.Panel, statushistory.Panel, timeseries.Panel)
+AnyPanel = barchart.Panel | stat.Panel | statushistory.Panel | timeseries.Panel
+Query = tuple[str, str]
+"""An expression and the legend of its series."""
+
+
+def _described(panel: Described, title: str, description: str, *, unit: str, size: tuple[int, int]) -> Described:
+    width, height = size
+    return panel.title(title).description(description).unit(unit).span(width).height(height).no_value("no data")
+
+
+def _target(letter: str, query: Query, *, instant: bool = False) -> prometheus.Dataquery:
+    expr, legend = query
+    target = prometheus.Dataquery().ref_id(letter).expr(expr).legend_format(legend).datasource(SOURCE)
+    return target.instant() if instant else target.range()
+
+
+def _legend() -> common.VizLegendOptions:
+    mode, place = shared.LegendDisplayMode.LIST, shared.LegendPlacement.BOTTOM
+    return common.VizLegendOptions().display_mode(mode).placement(place).show_legend(show_legend=True)
+
+
+def _tooltip() -> common.VizTooltipOptions:
+    return common.VizTooltipOptions().mode(shared.TooltipDisplayMode.MULTI).sort(shared.SortOrder.DESCENDING)
+
+
+def lines(title: str, description: str, queries: list[Query], *, unit: str, width: int = 12) -> timeseries.Panel:
+    """Series over time; those whose legend ends in `line` are drawn as dashed limits."""
+    panel = timeseries.Panel().datasource(SOURCE).legend(_legend()).tooltip(_tooltip()).line_width(1).fill_opacity(0)
+    panel.show_points(shared.VisibilityMode.AUTO).span_nulls(span_nulls=False)
+    for letter, query in zip(LETTERS, queries, strict=False):
+        panel.with_target(_target(letter, query))
+    dashes = {"fill": "dash", "dash": [6, 6]}
+    for word, color in (("critical", "red"), ("warning", "orange"), ("silence", "red")):
+        panel.override_by_regexp(
+            f"/{word} line$/",
+            [
+                DynamicConfigValue("custom.lineStyle", dashes),
+                DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color}),
+                DynamicConfigValue("custom.showPoints", "never"),
+            ],
+        )
+    return _described(panel, title, description, unit=unit, size=(width, 8))
+
+
+def shares(title: str, description: str, query: Query, *, colors: dict[str, str], width: int = 12) -> timeseries.Panel:
+    """Stacked counts over time, each word in its colour."""
+    panel = timeseries.Panel().datasource(SOURCE).legend(_legend()).tooltip(_tooltip()).fill_opacity(60).line_width(0)
+    panel.stacking(common.StackingConfig().mode(shared.StackingMode.NORMAL)).with_target(_target("A", query))
+    for word, color in colors.items():
+        panel.override_by_name(word, [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})])
+    return _described(panel, title, description, unit="none", size=(width, 8))
+
+
+def tile(title: str, description: str, query: Query, *, unit: str, limits: tuple[float, ...] = ()) -> stat.Panel:
+    """One number now; `limits` are where it turns orange and red."""
+    panel = stat.Panel().datasource(SOURCE).with_target(_target("A", query, instant=True))
+    panel.graph_mode(shared.BigValueGraphMode.NONE).reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    panel.thresholds(_steps(limits)).color_scheme(_by_threshold())
+    return _described(panel, title, description, unit=unit, size=(4, 4))
+
+
+def name_tile(title: str, description: str, query: Query) -> stat.Panel:
+    """One label value now."""
+    panel = tile(title, description, query, unit="none")
+    return panel.text_mode(shared.BigValueTextMode.NAME)
+
+
+def heat(title: str, description: str, query: Query, *, limits: tuple[float, ...]) -> statushistory.Panel:
+    """One row a feature, one cell a moment, coloured by its value."""
+    panel = statushistory.Panel().datasource(SOURCE).with_target(_target("A", query)).tooltip(_tooltip())
+    panel.thresholds(_steps(limits)).color_scheme(_by_threshold()).show_value(shared.VisibilityMode.NEVER)
+    return _described(panel, title, description, unit="short", size=(24, 10))
+
+
+def bars(title: str, description: str, sql: str) -> barchart.Panel:
+    """Shares by bin, straight from Postgres."""
+    target = {
+        "refId": "A",
+        "datasource": {"type": SQL_TYPE, "uid": "${sql}"},
+        "editorMode": "code",
+        "format": "table",
+        "rawQuery": True,
+        "rawSql": sql,
+    }
+    panel = barchart.Panel().datasource(SQL_SOURCE).x_field("label").legend(_legend()).tooltip(_tooltip())
+    panel.with_target(_Ready(UnknownDataquery(target))).x_tick_label_rotation(-45)
+    return _described(panel, title, description, unit="percentunit", size=(24, 10))
+
+
+class _Ready(Builder[Dataquery]):
+    """A finished query where a builder is asked for."""
+
+    def __init__(self, query: UnknownDataquery) -> None:
+        self._query = query
+
+    def build(self) -> Dataquery:
+        return self._query
+
+
+def _steps(limits: tuple[float, ...]) -> dashboard.ThresholdsConfig:
+    colors = ("green", "orange", "red") if len(limits) > 1 else ("green", "red")
+    values = (None, *limits)
+    steps = [Threshold(value=value, color=color) for value, color in zip(values, colors, strict=False)]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _by_threshold() -> dashboard.FieldColor:
+    return dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)
