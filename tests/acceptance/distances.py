@@ -55,16 +55,30 @@ def finite(bins: Bins, counts: Counts) -> list[int]:
 
 
 def ks(bins: Bins, reference: Counts, current: Counts) -> tuple[float, float] | None:
-    """The interval that holds the Kolmogorov-Smirnov distance; None where a side has no finite value."""
+    """The interval that holds the Kolmogorov-Smirnov distance; None where a side has no finite value.
+
+    Inside a range the rows may lie anywhere; a value's own bin is exact at both its ends and adds no error.
+    """
     h, x = finite(bins, reference), finite(bins, current)
     if not sum(h) or not sum(x):
         return None
     q, p = _shares(h), _shares(x)
     d = [a / sum(x) - b / sum(h) for a, b in zip(accumulate(x), accumulate(h), strict=True)]
-    before = [0.0, *d[:-1]]
+    kinds = [one["kind"] for one in bins if one["kind"] in FINITE_KINDS]
+    inside = zip(kinds, [0.0, *d[:-1]], p, q, strict=True)
     low = max(abs(one) for one in d)
-    high = max(max(z + a, b - z) for z, a, b in zip(before, p, q, strict=True))
-    return low, max(low, high)
+    return low, max(low, *(max(z + a, b - z) for kind, z, a, b in inside if kind == "range"))
+
+
+def exact_ks(reference: Sequence[float], current: Sequence[float]) -> float:
+    """The Kolmogorov-Smirnov distance of two samples of raw values."""
+    steps: dict[float, list[int]] = defaultdict(lambda: [0, 0])
+    for side, values in enumerate((reference, current)):
+        for value in values:
+            steps[value][side] += 1
+    ordered = [steps[value] for value in sorted(steps)]
+    h, x = accumulate(step[0] for step in ordered), accumulate(step[1] for step in ordered)
+    return max(abs(a / len(reference) - b / len(current)) for a, b in zip(h, x, strict=True))
 
 
 def kolmogorov(t: float) -> float:

@@ -85,11 +85,7 @@ def test_kills_in_a_replay(mortal: Service) -> None:
     sender = Sender(model, {batch_id: bodies.as_array(batch) for batch_id, batch in rows.items()})
     sender.start()
     for kill in range(KILLS):
-        until(
-            lambda done=(kill + 1) * BATCHES // (KILLS + 2): len(sender.receipts) >= done,
-            seconds=DEADLINE,
-            what="progress",
-        )
+        sender.reach((kill + 1) * BATCHES // (KILLS + 2))
         time.sleep(random.random() * 0.02)
         mortal.kill()
         mortal.restart()

@@ -1,89 +1,17 @@
 """Scores equal their definitions, on posted histograms and on real rows, in the read and on the scrape."""
 
-import json
-from collections.abc import Mapping, Sequence
+import math
 from random import Random
 from typing import Any, Final
 
 import pytest
 
 from acceptance import bodies, distances
-from acceptance.oracle import FINITE_KINDS, Feature
+from acceptance.oracle import Feature
 from acceptance.streams import clean, recent
-from acceptance.world import HOUR, Model, World, good, iso, micros, now_us
+from acceptance.world import HOUR, Model, World, good, iso, micros, now_us, one
 
-EXACT: Final = ("psi", "js", "tvd", "wasserstein")
 SHARES: Final = {"null_ratio": "null", "unseen_ratio": "unseen", "invalid_ratio": "invalid"}
-PUBLISHED: Final[Mapping[str, tuple[Sequence[int], Sequence[int], Mapping[str, float]]]] = {
-    "r": (
-        (248, 247, 260, 245),
-        (13, 43, 63, 81),
-        {
-            "psi": 0.34045922250874594,
-            "ks": 0.215,
-            "js": 0.040349349653348514,
-            "tvd": 0.215,
-            "wasserstein": 0.558,
-        },
-    ),
-    "scouter documented": ((1000, 1500, 1200, 1300), (800, 1400, 1600, 1200), {"psi": 0.034921019431920636}),
-    "scouter tested": ((300, 400, 300), (200, 400, 400), {"psi": 0.06931471805599454}),
-    "geeksforgeeks": ((400, 300, 300), (350, 250, 400), {"psi": 0.04456085471610198}),
-    "zero bin": ((100, 200, 300, 400, 0), (10, 30, 20, 35, 5), {"psi": 0.3157255154592695}),
-}
-
-
-def ladder(counts: Sequence[int]) -> list[dict[str, Any]]:
-    """Ranges around the numbers 0, 1, 2, ... whose means are those numbers."""
-    last = len(counts) - 1
-    return [
-        {
-            "kind": "range",
-            "lower": None if i == 0 else i - 0.5,
-            "upper": None if i == last else i + 0.5,
-            "mean": float(i),
-            "count": count,
-        }
-        for i, count in enumerate(counts)
-    ]
-
-
-def rungs(counts: Sequence[int]) -> list[dict[str, Any]]:
-    """A category for each count."""
-    return [{"kind": "category", "value": f"c{i}", "count": count} for i, count in enumerate(counts)]
-
-
-def one(scores: Sequence[Mapping[str, Any]], feature: str, statistic: str) -> Mapping[str, Any]:
-    """The single score of a feature and a statistic."""
-    found = [score for score in scores if score["feature"] == feature and score["statistic"] == statistic]
-    assert len(found) == 1, (feature, statistic, len(found))
-    return found[0]
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_values(world: World, name: str) -> None:
-    """Posted histograms score as printed in the sources, as numbers and as categories."""
-    reference, current, printed = PUBLISHED[name]
-    model = world.model()
-    features = {
-        "n": {"kind": "numeric", "role": "feature", "scale": 1.0, "bins": ladder(reference)},
-        "c": {"kind": "categorical", "role": "feature", "bins": rungs(reference)},
-    }
-    model.baseline(json.dumps({"features": features}).encode())
-    read = model.read_baseline()["features"]
-    counts = {}
-    for feature, kinds in (("n", FINITE_KINDS), ("c", {"category"})):
-        held = iter(current)
-        counts[feature] = {"counts": [next(held) if b["kind"] in kinds else 0 for b in read[feature]["bins"]]}
-    start = recent(now_us())
-    good(model.histograms([{"start": iso(start), "rows": sum(current), "features": counts}]))
-    model.evaluate()
-    scores = model.scores()
-    for statistic, value in printed.items():
-        assert one(scores, "n", statistic)["value"] == pytest.approx(value, abs=1e-9)
-    for statistic in printed.keys() & {"psi", "js", "tvd"}:
-        assert one(scores, "c", statistic)["value"] == pytest.approx(printed[statistic], abs=1e-9)
-    assert not [score for score in scores if score["feature"] == "c" and score["statistic"] in {"ks", "wasserstein"}]
 
 
 @pytest.fixture
@@ -141,6 +69,21 @@ def test_definitions(scored: Model) -> None:
     assert sum(key[3] == "wasserstein" and value is not None for key, value in wanted.items()) >= 16
     assert max(wanted[key] for key in wanted if key[3] == "invalid_ratio") > 0
     assert max(wanted[key] for key in wanted if key[3] == "unseen_ratio") > 0
+
+
+def test_ks_of_the_raw_rows(world: World) -> None:
+    """The distance of the raw rows lies inside the published interval, for continuous, heavy and integer features."""
+    random, start, model = Random(6), recent(now_us()), world.model()
+    reference, rows = clean(random, 2000, start=start), clean(random, 900, start=start, hours=1, shift=0.3)
+    model.baseline(bodies.as_rows(reference))
+    good(model.batch(bodies.as_rows(rows)))
+    model.evaluate()
+    for name in ("amount", "score", "count", "age"):
+        sides = [[row[name] for row in side if math.isfinite(row[name] or 0)] for side in (reference, rows)]
+        exact = distances.exact_ks(*([float(v) for v in side if v is not None] for side in sides))
+        score = one(model.scores(), name, "ks")
+        assert score["low"] - 1e-12 <= exact <= score["high"] + 1e-12, name
+        assert score["high"] - score["low"] <= 0.02 + 0.03
 
 
 def test_ks_p_values(scored: Model) -> None:

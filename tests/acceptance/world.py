@@ -57,6 +57,13 @@ def problem(response: httpx.Response, status: int, code: str | None = None) -> d
     return body
 
 
+def one(scores: Sequence[Mapping[str, Any]], feature: str, statistic: str) -> Mapping[str, Any]:
+    """The single score of a feature and a statistic."""
+    found = [score for score in scores if score["feature"] == feature and score["statistic"] == statistic]
+    assert len(found) == 1, (feature, statistic, len(found))
+    return found[0]
+
+
 class Model:
     """One model of the service."""
 
