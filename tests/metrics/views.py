@@ -1,7 +1,10 @@
 """Views that the tests of the exposition share."""
 
+from dataclasses import replace
+
+from app.metrics import families
 from app.metrics.instruments import Instruments
-from app.metrics.snapshot import EpisodeView, FeatureView, ModelView, VersionView
+from app.metrics.snapshot import SEVERITIES, EpisodeView, FeatureView, ModelView, VersionView
 
 HOUR_US = 3_600_000_000
 
@@ -38,6 +41,15 @@ def model(name: str = "m", **changes: object) -> ModelView:
         "versions": (version,),
     }
     return ModelView(name=name, **(values | changes))  # type: ignore[arg-type]
+
+
+def complete() -> ModelView:
+    """A model of which every series that can be shown is shown."""
+    statistics = [name for name in families.KEPT if name != families.VOLUME]
+    lines = {(name, severity): 9.0 for name in statistics for severity in SEVERITIES}
+    (version,) = model().versions
+    whole = feature("x", scores=dict.fromkeys(statistics, 0.5), thresholds=lines)
+    return model(versions=(replace(version, features=(whole,)),))
 
 
 def used() -> Instruments:
