@@ -115,7 +115,8 @@ class NumericBins:
         scratch = np.empty((1, min(CHUNK, len(values))))
         for start in range(0, len(values), CHUNK):
             x, places = values[None, start : start + CHUNK], out[None, start : start + CHUNK]
-            pack.place(x, scratch=scratch[:, : x.shape[1]], out=places)
+            with np.errstate(over="ignore", invalid="ignore"):
+                pack.place(x, scratch=scratch[:, : x.shape[1]], out=places)
             special = ~np.isfinite(x)
             if special.any():
                 places[special] = reserved_of(x[special]) + self.finite
@@ -142,7 +143,7 @@ class NumericBins:
 
 def reserved_of(special: Doubles) -> Indices:
     """Place of NaN, -inf and +inf among NUMERIC_RESERVED."""
-    return np.where(np.isnan(special), 1, np.where(special < 0, 2, 3))
+    return 1 + (special < 0).astype(np.intp) + 2 * (special > 0)
 
 
 def _end(x: float) -> float | None:

@@ -129,7 +129,8 @@ class TwoSided:
         np.subtract(x, self.centre, out=scratch)
         sign = scratch.view(np.int64) >> 63
         np.abs(scratch, out=scratch)
-        np.minimum(scratch, self.reach, out=scratch)
+        if len(x) > 1:
+            np.minimum(scratch, self.reach, out=scratch)
         np.add(scratch, self.unit, out=scratch)
         np.subtract(scratch.view(np.int64), self.key, out=out)
         np.right_shift(out, self.shift, out=out)

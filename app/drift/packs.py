@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.bins import NumericBins, reserved_of
-from app.drift.columns import INVALID, NULL, NumericColumn
+from app.drift.bins import NUMERIC_RESERVED, BinKind, NumericBins, reserved_of
+from app.drift.columns import INVALID, NULL, VALUE, NumericColumn
 from app.drift.lookup import CHUNK, Pack, packable
 
 Counts = NDArray[np.int64]
@@ -36,57 +36,56 @@ class NumericPack:
         width = max(1, min(rows, CHUNK // len(self.features)))
         room = np.empty((2, len(self.features) * width))
         spots = np.empty(room.shape[1], dtype=np.intp)
-        for start in range(0, rows, width):
-            stop = min(start + width, rows)
-            shape = len(self.features), stop - start
-            block, scratch = (half[: shape[0] * shape[1]].reshape(shape) for half in room)
-            places = spots[: shape[0] * shape[1]].reshape(shape)
-            part = slice(start, stop)
-            x = self._fill(columns, part=part, block=block)
-            x = self._place(columns, part=part, x=x, scratch=scratch, out=places)
-            _tally(x, places, window=None if window is None else window[part], counts=counts, sums=sums)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, rows, width):
+                part = slice(start, min(start + width, rows))
+                shape = len(self.features), part.stop - start
+                block, scratch = (half[: shape[0] * shape[1]].reshape(shape) for half in room)
+                places = spots[: shape[0] * shape[1]].reshape(shape)
+                x = self._filled(columns, part=part, block=block)
+                x, totals = self._place(x, scratch=scratch, out=places)
+                self._place_missing(columns, part=part, out=places)
+                if window is None:
+                    sums[0] += totals
+                else:
+                    for f, values in enumerate(x):
+                        sums[:, f] += np.bincount(window[part], weights=values, minlength=windows)
+                    places += window[part] * self.size
+                counts += np.bincount(places.reshape(-1), minlength=counts.size).reshape(counts.shape)
         return counts, sums
 
-    def _fill(self, columns: Sequence[NumericColumn | None], *, part: slice, block: Doubles) -> Doubles:
+    def _filled(self, columns: Sequence[NumericColumn | None], *, part: slice, block: Doubles) -> Doubles:
+        """The columns as one block, with 0 for missing values."""
         first = columns[0]
         if len(columns) == 1 and first is not None and first.state is None and first.values.flags.c_contiguous:
             return first.values[None, part]
-        for f, column in enumerate(columns):
-            if column is None:
-                block[f] = 0.0
-                continue
-            block[f] = column.values[part]
-            if column.state is not None:
-                block[f, column.state[part] != 0] = 0.0
+        for row, column in zip(block, columns, strict=True):
+            row[:] = 0.0 if column is None else column.values[part]
+            if column is not None and column.state is not None:
+                np.putmask(row, column.state[part] != VALUE, 0.0)
         return block
 
-    def _place(
-        self,
-        columns: Sequence[NumericColumn | None],
-        *,
-        part: slice,
-        x: Doubles,
-        scratch: Doubles,
-        out: NDArray[np.intp],
-    ) -> Doubles:
-        """Place every row, and give back the numbers with 0 for those that are not finite."""
+    def _place(self, x: Doubles, *, scratch: Doubles, out: NDArray[np.intp]) -> tuple[Doubles, Doubles]:
+        """Place every number, and give them back with 0 for those that are not finite, and their sums by feature."""
         self.pack.place(x, scratch=scratch, out=out)
-        finite = np.isfinite(x)
+        finite = np.isfinite(x.reshape(-1))
         if not finite.all():
-            special = np.flatnonzero(~finite.reshape(-1))
-            kinds = reserved_of(x.reshape(-1)[special])
+            special = np.flatnonzero(np.logical_not(finite, out=finite))
+            kinds = reserved_of(x.reshape(-1).take(special))
             out.reshape(-1)[special] = kinds + self.nulls[special // x.shape[1]]
             np.copyto(scratch, x)
             scratch.reshape(-1)[special] = 0.0
             x = scratch
-        for f, column in enumerate(columns):
+        return x, x.sum(axis=1)
+
+    def _place_missing(self, columns: Sequence[NumericColumn | None], *, part: slice, out: NDArray[np.intp]) -> None:
+        for row, null, column in zip(out, self.nulls, columns, strict=True):
             if column is None:
-                out[f] = self.nulls[f]
+                row[:] = null
             elif column.state is not None:
                 state = column.state[part]
-                out[f, state == NULL] = self.nulls[f]
-                out[f, state == INVALID] = self.nulls[f] + 4
-        return x
+                np.putmask(row, state == NULL, null)
+                np.putmask(row, state == INVALID, null + NUMERIC_RESERVED.index(BinKind.INVALID))
 
 
 def numeric_packs(bins: Sequence[tuple[int, NumericBins, int]]) -> tuple[NumericPack, ...]:
@@ -109,14 +108,3 @@ def _pack(group: list[tuple[int, NumericBins, int]]) -> NumericPack:
         pack=Pack.of([bins.lookup for _, bins, _ in group], starts.tolist()),
         size=sum(sizes),
     )
-
-
-def _tally(x: Doubles, places: NDArray[np.intp], *, window: Counts | None, counts: Counts, sums: Doubles) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        if window is None:
-            sums[0] += x.sum(axis=1)
-        else:
-            for f, values in enumerate(x):
-                sums[:, f] += np.bincount(window, weights=values, minlength=len(sums))
-            places = places + window * counts.shape[1]
-    counts += np.bincount(places.reshape(-1), minlength=counts.size).reshape(counts.shape)
