@@ -100,14 +100,18 @@ def ks_p(bins: Bins, reference: Counts, current: Counts) -> tuple[float, float] 
 
 
 def wasserstein(bins: Bins, reference: Counts, current: Counts, *, scale: float | None) -> float | None:
-    """Distance over the mean positions of the bins in robust scales; None where a finite bin has no position."""
-    h, x = finite(bins, reference), finite(bins, current)
-    held = [one for one in bins if one["kind"] in FINITE_KINDS]
-    if not scale or not sum(h) or not sum(x) or any(one["mean"] is None for one in held):
+    """Distance over the mean positions of the bins in robust scales; None where a row has no position.
+
+    A bin that is empty on both sides moves nothing, wherever it lies.
+    """
+    every = zip(bins, reference, current, strict=True)
+    held = [(one["mean"], h, x) for one, h, x in every if one["kind"] in FINITE_KINDS and (h or x)]
+    rows, base = sum(x for _, _, x in held), sum(h for _, h, _ in held)
+    if not scale or not rows or not base or any(mean is None for mean, _, _ in held):
         return None
-    d = [a / sum(x) - b / sum(h) for a, b in zip(accumulate(x), accumulate(h), strict=True)]
-    means = [one["mean"] for one in held]
-    return math.fsum(abs(d[i]) * (means[i + 1] - means[i]) for i in range(len(means) - 1)) / scale
+    h, x = accumulate(one[1] for one in held), accumulate(one[2] for one in held)
+    d = [a / rows - b / base for a, b in zip(x, h, strict=True)]
+    return math.fsum(abs(d[i]) * (held[i + 1][0] - held[i][0]) for i in range(len(held) - 1)) / scale
 
 
 def share(bins: Bins, current: Counts, kind: str) -> float:
