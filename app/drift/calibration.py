@@ -39,6 +39,7 @@ class Calibration:
     special: Floats
     rows: Floats
     tau: Floats
+    worst: Floats
     witnesses: Ints
     days: Ints
     volume: VolumeCalibration

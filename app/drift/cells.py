@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.context import LEVELS, Grid
+from app.drift.context import DAY_US, LEVELS, MONDAY_US, WEEK_US, Grid
 from app.drift.layout import Bools, Floats, Ints, Layout
 
 CELL_WINDOWS: Final = 5
@@ -15,6 +15,8 @@ CELL_SHARE: Final = 0.9
 """Share of the windows that must lie in such cells: a clock change or a closed hour must not coarsen a whole model."""
 FALLBACK_WINDOWS: Final = 3
 """A cell with fewer windows borrows the next coarser cell."""
+_BLOCKS: Final = 4
+"""Blocks that a reference must have to be left out one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Cells:
     """Sums of the accepted windows by cell: `sums` (R, B), `windows` (R, F), `own_rows` (R, F) of baseline windows.
 
     `row_of`, shape (slots, F), is the row that a slot is compared with and `level`, shape (F,), the level chosen.
+    `rest`, (W, B), is what each window's row holds without the window's own block.
     """
 
     sums: Ints
@@ -29,6 +32,25 @@ class Cells:
     own_rows: Ints
     row_of: Ints
     level: Ints
+    rest: Ints
+
+
+def blocks(starts: Ints) -> Ints:
+    """The block that each window is left out with: its week, or its day or itself where there are few weeks."""
+    for length in (WEEK_US, DAY_US):
+        block = (starts - MONDAY_US) // length
+        if len(np.unique(block)) >= _BLOCKS:
+            return block
+    return np.arange(len(starts))
+
+
+def _beside(counts: Ints, cell: Ints, block: Ints) -> Ints:
+    """For every window the sum over the windows of its cell and block, (W, B)."""
+    _, key = np.unique(np.stack([cell, block]), axis=1, return_inverse=True)
+    key = key.ravel()
+    if len(key) and key.max() + 1 == len(key):
+        return counts
+    return _added(counts, key, cells=int(key.max()) + 1 if len(key) else 0)[key]
 
 
 def _added(values: NDArray[np.integer], number: Ints, *, cells: int) -> Ints:
@@ -63,9 +85,8 @@ def resolved(chosen: Ints, windows: Ints, *, grid: Grid) -> Ints:
     return np.ascontiguousarray(row_of)
 
 
-def _error(x: Floats, n: Floats, *, sums: Ints, cell: Ints, layout: Layout) -> Floats:
-    """Leave-one-out TVD of every window against its cell, (W, F); NaN where nothing is left."""
-    rest = sums[cell] - x
+def _error(x: Floats, n: Floats, *, rest: Ints, layout: Layout) -> Floats:
+    """TVD of every window against the rest of its cell, (W, F); NaN where nothing is left."""
     left = np.add.reduceat(rest, layout.offsets[:-1], axis=1)
     left = np.where(left > 0, left, np.nan)
     gap = x / np.repeat(n, layout.sizes, axis=1) - rest / np.repeat(left, layout.sizes, axis=1)
@@ -73,7 +94,7 @@ def _error(x: Floats, n: Floats, *, sums: Ints, cell: Ints, layout: Layout) -> F
     return np.asarray(0.5 * np.add.reduceat(gap, layout.offsets[:-1], axis=1))
 
 
-def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools) -> Cells:
+def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools, block: Ints) -> Cells:
     """Group accepted counts, (W, B), choose each feature's level, and resolve thin cells to coarser ones.
 
     The level is the one with the least mean leave-one-out error among those whose cells hold five windows; a tie goes
@@ -87,16 +108,44 @@ def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: La
     x, safe = counts.astype(np.float64), np.where(rows > 0, rows, 1).astype(np.float64)
     errors = np.full((LEVELS, layout.features), np.inf)
     seen = np.maximum(np.count_nonzero(judged, axis=0), 1)
+    rests: list[Ints | None] = [None] * LEVELS
     for level in range(LEVELS):
         mine = cells[level][slots]
         full = judged & (windows[mine] >= CELL_WINDOWS)
         enough = (full.sum(axis=0) >= CELL_SHARE * seen) | (level == LEVELS - 1)
         if not enough.any():
             continue
-        error = _error(x, safe, sums=sums, cell=mine, layout=layout)
+        rest = sums[mine] - _beside(counts, mine, block)
+        rests[level] = rest
+        error = _error(x, safe, rest=rest, layout=layout)
         usable = judged & np.isfinite(error)
         mean = np.where(usable, error, 0.0).sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
         errors[level] = np.where(enough, mean, np.inf)
     chosen = np.argmin(errors, axis=0)
     row_of = resolved(chosen, windows, grid=grid)
-    return Cells(sums=sums, windows=windows, own_rows=own_rows, row_of=row_of, level=chosen)
+    rest = _rest(rests, counts, sums=sums, row=row_of[slots], slots=slots, block=block, grid=grid, layout=layout)
+    return Cells(sums=sums, windows=windows, own_rows=own_rows, row_of=row_of, level=chosen, rest=rest)
+
+
+def _rest(
+    rests: list[Ints | None],
+    counts: Ints,
+    *,
+    sums: Ints,
+    row: Ints,
+    slots: Ints,
+    block: Ints,
+    grid: Grid,
+    layout: Layout,
+) -> Ints:
+    cells, first = grid.cells()
+    level_of = np.searchsorted(first, row, side="right") - 1
+    out = np.zeros_like(counts)
+    for level in np.unique(level_of).tolist():
+        mine = cells[level][slots]
+        rest = rests[level]
+        if rest is None:
+            rest = sums[mine] - _beside(counts, mine, block)
+        use = level_of == level
+        out = rest if use.all() else np.where(np.repeat(use, layout.sizes, axis=1), rest, out)
+    return out

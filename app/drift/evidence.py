@@ -16,6 +16,10 @@ from app.drift.layout import Floats
 LEAST_P: Final = 1e-6
 MONTH_US: Final = 30 * DAY_US
 _POWER: Final = 0.9
+_NOTHING_P: Final = float(10.0 ** (-1.0 / _POWER))
+"""The probability that adds nothing."""
+_NEAR: Final = 0.5
+_PATIENCE_US: Final = 7 * DAY_US // 2
 
 
 def line(features: int, *, length_us: int, pages_per_month: float) -> float:
@@ -53,3 +57,21 @@ def p_to_cross(before: Floats, *, tau: Floats, line: float) -> Floats:
     """The probability below which one more window brings the evidence past the line; below 1e-6 none can."""
     need = (line - np.maximum(before, 0.0)) * tau
     return np.minimum(np.power(10.0, -np.maximum(need + 1.0, 0.0) / _POWER), 1.0)
+
+
+def worst(p: Floats) -> Floats:
+    """The most evidence that windows in time order, (W, ...), would have brought together at tau = 1, NaN apart."""
+    walk = np.cumsum(step(np.where(np.isnan(p), _NOTHING_P, p), np.array(1.0)), axis=0)
+    lowest = np.minimum.accumulate(np.concatenate([np.zeros_like(walk[:1]), walk[:-1]]), axis=0)
+    return np.max(walk - lowest, axis=0, initial=0.0)
+
+
+def pace(tau: Floats, worst: Floats, *, line: float, length_us: int) -> Floats:
+    """The factor by which steps are divided: tau, or more where the reference itself came near the line.
+
+    Never so much that windows of probability 1e-6 would take longer than half a week to page.
+    """
+    if line <= 0:
+        return tau
+    slowest = max((_POWER * -np.log10(LEAST_P) - 1.0) * (_PATIENCE_US / length_us) / line, 1.0)
+    return np.minimum(np.maximum(tau, worst / (_NEAR * line)), slowest)

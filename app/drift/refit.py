@@ -8,9 +8,10 @@ import numpy as np
 from app.drift import distance, normal, tail, volume, wobble
 from app.drift.autocorrelation import factor
 from app.drift.calibration import Calibration
-from app.drift.cells import cells_of
+from app.drift.cells import blocks, cells_of
 from app.drift.comparison import Comparison, compare
 from app.drift.context import DAY_US, Grid
+from app.drift.evidence import worst
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.normal import Normal
 from app.drift.tail import LEAST_LOG, Tail
@@ -78,14 +79,13 @@ def _part(
     x = counts.astype(np.float64)
     n = np.add.reduceat(x, layout.offsets[:-1], axis=1)
     judged = n >= max(least, 1)
-    cells = cells_of(counts, judged, slots=slots, grid=grid, layout=layout, own=reference.own)
+    block = blocks(reference.starts)
+    cells = cells_of(counts, judged, slots=slots, grid=grid, layout=layout, own=reference.own, block=block)
     row = cells.row_of[slots]
-    bins = np.arange(int(layout.offsets[-1]))
     own = np.where(reference.own[:, None], n, 0.0)
     column = np.arange(features)
     pseudo = layout.novelty * (cells.own_rows[row, column] - own)
-    beside = cells.sums[np.repeat(row, layout.sizes, axis=1), bins] - x
-    seen = compare(x, beside, layout=layout, pseudo=pseudo if layout.novelty.any() else None)
+    seen = compare(x, cells.rest.astype(np.float64), layout=layout, pseudo=pseudo if layout.novelty.any() else None)
     judged &= np.isfinite(seen.e)
     sampling, lasting = _wobble(seen, judged, layout=layout, own=reference.own)
     z = standardised(seen, sampling, lasting, layout=layout)
@@ -121,6 +121,7 @@ def _part(
         ratios=(laws[1], laws[2], laws[3]),
         special=np.stack([np.where(where == ABSENT, 0, sums[where]) for where in special_bins(layout)]).astype(float),
         rows=n.sum(axis=0),
+        worst=np.stack([worst(np.where(judged, law.p(score), np.nan)) for law, score in zip(laws, scores, strict=True)]),
         tau=np.stack([factor(score, judged, index=index) for score in scores]),
         witnesses=np.count_nonzero(judged, axis=0),
         days=days,
@@ -203,6 +204,7 @@ def joined(parts: list[Calibration]) -> Calibration:
         special=beside("special", 1),
         rows=beside("rows", 0),
         tau=beside("tau", 1),
+        worst=beside("worst", 1),
         witnesses=beside("witnesses", 0),
         days=beside("days", 0),
         volume=parts[0].volume,

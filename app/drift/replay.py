@@ -137,6 +137,13 @@ def walk(
     lines = np.full((len(STATISTICS), layout.features), line) if settings.lines is None else settings.lines
     volume_line = line if settings.volume_line is None else settings.volume_line
     p = np.where(np.isnan(seen.p), np.nan, np.where(seen.tvd < SMALL_TVD, 1.0, seen.p))
+    pace = sums.pace(calibration.tau, calibration.worst, line=line, length_us=settings.grid.length_us)
+    volume_pace = sums.pace(
+        np.array(calibration.volume.tau),
+        np.array(calibration.volume.worst),
+        line=line,
+        length_us=settings.grid.length_us,
+    )
     features = np.empty(p.shape)
     volume = np.empty(len(windows.starts))
     now, now_volume = state.evidence.features, state.evidence.volume
@@ -144,14 +151,14 @@ def walk(
     begun = {(each.statistic, each.feature): each for each in state.episodes if each.end_us is None}
     is_open = np.array([[(statistic, name) in begun for name in names] for statistic in STATISTICS], dtype=np.bool_)
     for w, start in enumerate(windows.starts.tolist()):
-        now = sums.advance(now, p[:, w], tau=calibration.tau, line=line)
+        now = sums.advance(now, p[:, w], tau=pace, line=line)
         features[:, w] = now
         judged = ~np.isnan(p[:, w])
         for s, f in np.argwhere(judged & (is_open | (now > lines))).tolist():
             key = (STATISTICS[s], names[f])
             is_open[s, f] = _turn(begun, closed, key, start, float(now[s, f]), float(lines[s, f]), version)
         volume_p = seen.volume_p[w]
-        now_volume = float(sums.advance(np.array(now_volume), volume_p, tau=np.array(calibration.volume.tau), line=line))
+        now_volume = float(sums.advance(np.array(now_volume), volume_p, tau=volume_pace, line=line))
         volume[w] = now_volume
         key = ("volume", "")
         if not np.isnan(volume_p) and (key in begun or now_volume > volume_line):

@@ -10,6 +10,7 @@ from app.drift import tail, wobble
 from app.drift.autocorrelation import factor
 from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
 from app.drift.context import DAY_US, LEVELS, Grid
+from app.drift.evidence import worst
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.tail import LEAST_LOG, Tail
 
@@ -27,6 +28,7 @@ class VolumeCalibration:
     lasting: Floats
     tail: Tail
     tau: float
+    worst: float
     witnesses: int
 
     def p(self, rows: Ints, slot: Ints) -> Floats:
@@ -85,12 +87,14 @@ def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalib
     sampling = np.maximum(sampling, 1.0)
     logs = np.where(usable, _log_score(rows, mean, others, sampling=sampling, lasting=lasting), LEAST_LOG)[:, None]
     windows = count[row_of].astype(np.float64)
+    law = tail.fit(logs, usable[:, None], day=starts // DAY_US)
     return VolumeCalibration(
         mean=sums[row_of] / np.maximum(windows, 1.0),
         windows=windows,
         sampling=sampling,
         lasting=lasting,
-        tail=tail.fit(logs, usable[:, None], day=starts // DAY_US),
+        tail=law,
         tau=float(factor(logs, usable[:, None], index=starts // grid.length_us)[0]),
+        worst=float(worst(np.where(usable[:, None], law.p(logs), np.nan))[0]),
         witnesses=int(usable.sum()),
     )
