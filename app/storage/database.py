@@ -16,6 +16,8 @@ from app.errors import ConfigurationError, DatabaseAbsentError, Unavailable
 from app.storage.failures import is_lost, outcome_unknown, translated
 from app.storage.watchdog import Watchdog
 
+__all__ = ["Connection", "Database"]
+
 _CLOCK_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 0.1
 _NANOSECONDS: Final = 1000

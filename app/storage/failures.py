@@ -14,26 +14,28 @@ DatabaseError = DBAPIError | psycopg.Error
 _DISK_FULL: Final = "53100"
 _DOWN: Final = ("08", "53", "57P", "58", "XX")
 _CONTENTION: Final = frozenset({"40001", "40P01", "55P03", "57014", "25P03", "25P04"})
-_DATA: Final = ("22", "23")
 
 
 def sqlstate(error: BaseException) -> str:
     """The five-letter code of a database error, or nothing when the server did not answer."""
-    origin = error.orig if isinstance(error, DBAPIError) else error
-    return str(getattr(origin, "sqlstate", None) or "")
+    return str(getattr(_origin(error), "sqlstate", None) or "")
 
 
 def is_lost(error: DatabaseError) -> bool:
     """Whether the connection is gone, so that nobody knows what became of an unanswered COMMIT."""
-    invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
-    return invalidated or not sqlstate(error) or sqlstate(error).startswith(("57P", "08"))
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    silent = not sqlstate(error) and isinstance(_origin(error), psycopg.OperationalError | psycopg.InterfaceError)
+    return silent or sqlstate(error).startswith(("57P", "08"))
 
 
 def is_data_error(error: BaseException) -> bool:
     """Whether the values themselves cannot be stored."""
-    return isinstance(error, ValueError) or (
-        isinstance(error, (DBAPIError, psycopg.Error)) and sqlstate(error).startswith(_DATA)
-    )
+    return isinstance(_origin(error), ValueError | psycopg.DataError | psycopg.IntegrityError)
+
+
+def _origin(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def outcome_unknown() -> Unavailable:

@@ -120,6 +120,20 @@ def newest(conn: Connection) -> dict[int, list[ScoredWindow]]:
     return found
 
 
+def newest_of(conn: Connection, model_id: int, version: str, *, min_rows: int) -> ScoredWindow | None:
+    """The newest evaluated window of one version that had at least `min_rows` rows."""
+    score = tables.score.c
+    where = [score.model_id == model_id, score.version == version]
+    start = conn.scalar(
+        select(score.window_start)
+        .where(*where, score.rows >= min_rows)
+        .order_by(score.window_start.desc())
+        .limit(1)
+    )
+    found = [] if start is None else _read(conn, [*where, score.window_start == start])
+    return found[-1] if found else None
+
+
 _SCORED: Final = text("""
 UPDATE window_total SET scored_revision = greatest(scored_revision, :revision), scored_at = :computed
 WHERE model_id = :model AND window_start = :start AND version = :version AND baseline_id = :baseline
