@@ -20,7 +20,7 @@ def table_of_arrow(body: bytes, *, told: int | None) -> Table:
             reader = pa.ipc.open_file(pa.BufferReader(body))
             batches = [reader.get_batch(n) for n in range(reader.num_record_batches)]
         else:
-            check_end(body, told=told)
+            check_end(pa.BufferReader(body), len(body), told=told)
             reader = pa.ipc.open_stream(pa.BufferReader(body))
             batches = list(reader)
         return table_of_batches(reader.schema, batches)
@@ -28,15 +28,14 @@ def table_of_arrow(body: bytes, *, told: int | None) -> Table:
         raise undecodable(f"the Arrow data cannot be read: {clip(str(error))}") from None
 
 
-def check_end(body: bytes, *, told: int | None) -> None:
+def check_end(source: Any, size: int, *, told: int | None) -> None:
     """Refuse a stream with something after its end, and one without an end unless its rows were counted."""
-    source = pa.BufferReader(body)
     before = 0
     for _ in _messages(source):
         before = source.tell()
-    if before == len(body) and told is None:
+    if before == size and told is None:
         raise undecodable("the Arrow stream has no end marker and no row count vouches for it")
-    if source.tell() != len(body):
+    if source.tell() != size:
         raise undecodable("there is something after the end of the Arrow stream")
 
 

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import pyarrow as pa
@@ -64,19 +64,16 @@ def open_reader(
     )
 
 
-def table_of_cells(
-    names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int], received_before: int = 0
-) -> Table:
-    """Make a table of cells; `ragged` are the refused rows among them, counted from the first row of the body."""
+def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int]) -> Table:
+    """Make a table of cells; `ragged` are the numbers of the refused rows among them."""
     rows = sum(batch.num_rows for batch in batches)
     cells = [as_text(pa.chunked_array([batch.column(n) for batch in batches], pa.binary())) for n in range(len(names))]
     received = rows + len(ragged)
-    numbers = kept(received, [row - received_before for row in ragged])
     return Table(
         rows=rows,
         columns=dict(zip(names, cells, strict=True)),
         received=received,
-        numbers=None if numbers is None else numbers + received_before,
+        numbers=kept(received, ragged),
         rejections=listed(ragged, RAGGED_LINE),
         text=True,
     )
@@ -93,11 +90,3 @@ def table_of_csv(body: bytes) -> Table:
     except pa.ArrowInvalid as error:
         raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
     return table_of_cells(names, batches, ragged=ragged)
-
-
-def lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Give the batches, turning Arrow's complaint into ours."""
-    try:
-        yield from batches
-    except pa.ArrowInvalid as error:
-        raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None

@@ -1,0 +1,116 @@
+"""Files on disk as streams of plain bytes."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+
+from app.wire.faults import clip, undecodable
+from app.wire.inflate import GZIP_MAGIC, ZSTD_MAGIC
+
+COPY_STEP: Final = 1 << 20
+SUFFIXES: Final = {
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/x-ndjson",
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".arrow": "application/vnd.apache.arrow.stream",
+    ".arrows": "application/vnd.apache.arrow.stream",
+    ".feather": "application/vnd.apache.arrow.file",
+}
+PACKED: Final = frozenset({".gz", ".zst", ".zstd"})
+
+
+def type_of_path(path: Path) -> str | None:
+    """Guess a content type from a file's name."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    return SUFFIXES.get(suffixes[-1]) if suffixes else None
+
+
+def compression_of(path: Path) -> str | None:
+    """Recognise gzip and zstd by their first bytes."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic.startswith(GZIP_MAGIC):
+        return "gzip"
+    return "zstd" if magic == ZSTD_MAGIC else None
+
+
+class Plain:
+    """The decompressed bytes of a file, closed by a line end when asked; reads are short only at the end."""
+
+    def __init__(self, path: Path, *, ended: bool = False) -> None:
+        """Open the file; nothing is read yet."""
+        kind = compression_of(path)
+        self._raw = pa.OSFile(str(path), "rb")
+        self._stream: Any = pa.CompressedInputStream(self._raw, kind) if kind else self._raw
+        self._ended = ended
+        self._last = b""
+        self.closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file itself read so far."""
+        return 0 if self.closed else int(self._raw.tell())
+
+    def read(self, size: int) -> bytes:
+        """Read so many bytes, fewer only at the end."""
+        parts: list[bytes] = []
+        while size > 0 and (part := self._some(size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _some(self, size: int) -> bytes:
+        try:
+            part: bytes = self._stream.read(size)
+        except (OSError, pa.ArrowException) as error:
+            raise undecodable(f"the file cannot be decompressed: {clip(str(error))}") from None
+        if part:
+            self._last = part[-1:]
+        elif self._ended and self._last not in {b"", b"\n"}:
+            self._last = part = b"\n"
+        return part
+
+    def readable(self) -> bool:
+        """Say yes: Arrow asks."""
+        return not self.closed
+
+    def writable(self) -> bool:
+        """Say no: Arrow asks."""
+        return False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if not self.closed:
+            self.closed = True
+            self._stream.close()
+            self._raw.close()
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """Give a file that can be read out of order: itself, or a decompressed copy for the while."""
+    if compression_of(path) is None:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".unpacked-") as copy, Plain(path) as packed:
+        while part := packed.read(COPY_STEP):
+            copy.write(part)
+        copy.flush()
+        yield Path(copy.name)
