@@ -29,7 +29,7 @@ def create(
         except NotFound:
             models.put_model(service, model, {}, author=COMMAND_LINE)
         with _bar() as bar:
-            task = bar.add_task(file.name, total=2 * file.stat().st_size)
+            task = bar.add_task(file.name, total=file.stat().st_size)
             made = promotion.create_from_file(
                 service,
                 model,
@@ -37,7 +37,7 @@ def create(
                 content_type=None,
                 activate=activate,
                 author=COMMAND_LINE,
-                progress=lambda read: bar.update(task, advance=read),
+                progress=lambda read: bar.update(task, completed=read),
             )
     typer.echo(json.dumps(made, ensure_ascii=False))
 

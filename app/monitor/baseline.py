@@ -18,7 +18,7 @@ from app.monitor.catalog import Watched
 from app.monitor.record import columns_of
 from app.storage.windows import WindowCounts
 from app.wire.names import check_name
-from app.wire.stream import RowsFile
+from app.wire.stream import RowsFile, nothing
 from app.wire.table import LISTED_REJECTIONS, Rejection, Table
 from app.wire.values import numeric_share
 
@@ -50,7 +50,9 @@ class Counted:
 class BaselineRows:
     """The rows of a file, read as often as needed and never held all at once."""
 
-    def __init__(self, watched: Watched, rows: RowsFile, *, now_us: int, max_columns: int) -> None:
+    def __init__(
+        self, watched: Watched, rows: RowsFile, *, now_us: int, max_columns: int, progress: Progress = nothing
+    ) -> None:
         """Read rows as the model's settings say, without a horizon."""
         clockwork = watched.configuration.clockwork()
         self._clockwork = replace(clockwork, future_tolerance_us=_FOREVER_US, version_column=None)
@@ -58,6 +60,7 @@ class BaselineRows:
         self._declared = {one.name: (one.kind, one.role) for one in watched.model.features if one.declared}
         self._rows = rows
         self._now_us = now_us
+        self._progress = progress
         self._max_columns = max_columns
         self._kinds: dict[str, tuple[Kind, Role]] = {}
 
@@ -118,7 +121,7 @@ class BaselineRows:
 
     def chunks(self) -> Iterator[tuple[Table, Arrival]]:
         """Give the rows part by part, with those that count."""
-        for table in self._rows:
+        for table in self._rows.tables(self._progress):
             yield table, arrive(table, self._clockwork, now_us=self._now_us, version=None, backfill=True)
 
     def columns(self, table: Table, arrival: Arrival) -> dict[str, Column]:

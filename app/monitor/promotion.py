@@ -23,7 +23,7 @@ from app.wire.inflate import inflate
 from app.wire.jsonrows import is_histograms
 from app.wire.jsontext import load_json
 from app.wire.partition import read_histograms
-from app.wire.stream import RowsFile
+from app.wire.stream import RowsFile, nothing
 
 READY_BYTES: Final = 64 * 2**20
 NO_STARTS: Final = np.zeros(0, np.int64)
@@ -37,7 +37,7 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     content_type: str | None,
     activate: bool,
     author: Author,
-    progress: Progress | None = None,
+    progress: Progress = nothing,
 ) -> dict[str, object]:
     """Make a baseline from the rows, or the ready histograms, of a file."""
     watched = service.catalog.watched(name, fresh=True)
@@ -45,8 +45,10 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     if ready is not None:
         counted = Counted(ready, NO_STARTS, 0, ())
         return _store(service, watched, counted, (), source="histograms", activate=activate, author=author)
-    rows = RowsFile(path, content_type, progress=progress)
-    reader = BaselineRows(watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns)
+    rows = RowsFile(path, content_type)
+    reader = BaselineRows(
+        watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns, progress=progress
+    )
     tally, counted = reader.fit()
     parts = reader.count(tally, counted.starts)
     first = next(parts)

@@ -11,10 +11,12 @@ from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
 from app.monitor.evaluate import STATUSES
 from app.monitor.instants import instant_text
+from app.monitor.lines import Lines
 from app.monitor.service import Service
-from app.storage import baselines, scores, windows
+from app.monitor.standing import MEAN, resolved
+from app.storage import baselines, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
-from app.wire.partition import bin_document
+from app.wire.partition import described
 
 
 def list_windows(
@@ -69,7 +71,7 @@ def histograms(  # noqa: PLR0913 - what a reader may ask
             continue
         first, stop = int(reference.offsets[position]), int(reference.offsets[position + 1])
         bins = [
-            {**bin_document(each), "count": count}
+            {**described(each), "count": count}
             for each, count in zip(reference.bins_of(position), counted.counts[0, first:stop].tolist(), strict=True)
         ]
         shown[one.name] = {"kind": one.kind.value, "bins": bins}
@@ -105,30 +107,33 @@ def list_scores(  # noqa: PLR0913 - what a reader may ask
             version=version,
             statistics=None if statistic is None else [statistic],
         )
+        lines = Lines(thresholds.listed(conn, watched.id))
     for window in sorted(scored, key=lambda one: (one.start_us, one.version, one.baseline_id)):
-        yield from _rows(service, window, feature=feature)
+        yield from _rows(service, window, lines=lines, feature=feature)
 
 
-def _rows(service: Service, window: ScoredWindow, *, feature: str | None) -> Iterator[dict[str, Any]]:
+def _rows(service: Service, window: ScoredWindow, *, lines: Lines, feature: str | None) -> Iterator[dict[str, Any]]:
     reference = service.catalog.baseline(window.baseline_id)
     positions = sorted((one.name, position) for position, one in enumerate(reference.features))
     start = instant_text(window.start_us)
     volume = window.statistics.get(Statistic.VOLUME.value)
     if volume is not None and feature in {None, ""}:
-        yield _row(window, start, "", statistic=Statistic.VOLUME.value, position=0)
+        yield _row(window, start, "", lines=lines, statistic=Statistic.VOLUME.value, position=0)
     for name, position in positions:
         if feature is not None and name != feature:
             continue
         for statistic in sorted(window.statistics):
             row = window.statistics[statistic]
-            if statistic == Statistic.VOLUME.value:
+            if statistic in {Statistic.VOLUME.value, MEAN}:
                 continue
             if np.isnan(row.values[position]) and (row.status is None or not row.status[position]):
                 continue
-            yield _row(window, start, name, statistic=statistic, position=position)
+            yield _row(window, start, name, lines=lines, statistic=statistic, position=position)
 
 
-def _row(window: ScoredWindow, start: str, feature: str, *, statistic: str, position: int) -> dict[str, Any]:
+def _row(  # noqa: PLR0913 - a row tells all of it
+    window: ScoredWindow, start: str, feature: str, *, lines: Lines, statistic: str, position: int
+) -> dict[str, Any]:
     row = window.statistics[statistic]
     shown: dict[str, Any] = {
         "window_start": start,
@@ -136,7 +141,7 @@ def _row(window: ScoredWindow, start: str, feature: str, *, statistic: str, posi
         "version": window.version,
         "statistic": statistic,
         "value": _number(row.values, position),
-        "threshold": {"warning": _number(row.warning, position), "critical": _number(row.critical, position)},
+        "threshold": resolved(lines, row, position, statistic=statistic, feature=feature, version=window.version),
         "p_value": _number(row.p_values, position),
         "rows": window.rows,
         "status": STATUSES[0 if row.status is None else int(row.status[position])],
