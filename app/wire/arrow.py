@@ -1,41 +1,58 @@
 """Arrow IPC streams and files to columns."""
 
+import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pyarrow as pa
 
-from app.errors import Refused
-from app.wire.faults import check_names, check_rows, clip, undecodable
+from app.errors import Refused, TooLarge
+from app.wire.faults import check_cells, check_names, check_rows, clip, undecodable
+from app.wire.packed import decompressed_size
 from app.wire.table import Table
 
 STREAM_MAGIC: Final = b"\xff\xff\xff\xff"
 FILE_MAGIC: Final = b"ARROW1"
+FILE_START: Final = 8
 
 
-def table_of_arrow(body: bytes, *, told: int | None) -> Table:
+def table_of_arrow(body: bytes, *, told: int | None, limit: int) -> Table:
     """Make a table of a stream or a file; a stream without its end is believed only with a row count."""
     try:
-        if body.startswith(FILE_MAGIC):
-            reader = pa.ipc.open_file(pa.BufferReader(body))
-            batches = [reader.get_batch(n) for n in range(reader.num_record_batches)]
-        else:
-            check_end(pa.BufferReader(body), len(body), told=told)
-            reader = pa.ipc.open_stream(pa.BufferReader(body))
-            batches = list(reader)
+        source = stream_of(body)
+        check_stream(source, size=None if body.startswith(FILE_MAGIC) else len(body), told=told, limit=limit)
+        source.seek(0)
+        reader = pa.ipc.open_stream(source)
+        batches = list(reader)
+        check_cells(sum(batch.num_rows for batch in batches), len(reader.schema.names), limit=limit)
         return table_of_batches(reader.schema, batches)
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, struct.error, IndexError) as error:
         raise undecodable(f"the Arrow data cannot be read: {clip(str(error))}") from None
 
 
-def check_end(source: Any, size: int, *, told: int | None) -> None:
-    """Refuse a stream with something after its end, and one without an end unless its rows were counted."""
-    before = 0
-    for _ in _messages(source):
+def stream_of(body: bytes) -> pa.BufferReader:
+    """Find the stream: a file is one between a magic word and a footer."""
+    if not body.startswith(FILE_MAGIC):
+        return pa.BufferReader(body)
+    if not body.endswith(FILE_MAGIC):
+        raise undecodable("the Arrow file is cut short")
+    return pa.BufferReader(pa.py_buffer(body).slice(FILE_START))
+
+
+def check_stream(source: Any, *, size: int | None, told: int | None, limit: int | None) -> None:
+    """Refuse a stream that holds too much, goes on after its end, or has none and no rows counted.
+
+    Without `size` nothing is known of what follows.
+    """
+    before, held = 0, 0
+    for message in _messages(source):
         before = source.tell()
+        held += decompressed_size(message)
+        if limit is not None and held > limit:
+            raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
     if before == size and told is None:
         raise undecodable("the Arrow stream has no end marker and no row count vouches for it")
-    if source.tell() != size:
+    if size is not None and source.tell() != size:
         raise undecodable("there is something after the end of the Arrow stream")
 
 

@@ -85,7 +85,7 @@ def _table(body: bytes, content_type: str | None, *, row_count: int | None, limi
         case Format.PARQUET:
             return table_of_parquet(body, limit=limit)
         case Format.ARROW:
-            return table_of_arrow(body, told=row_count)
+            return table_of_arrow(body, told=row_count, limit=limit)
         case Format.NDJSON:
             return table_of_lines(body)
         case Format.CSV:

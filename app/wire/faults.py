@@ -39,6 +39,13 @@ def check_rows(count: int) -> None:
         raise TooLarge("too-many-rows", f"the body holds more than {MAX_ROWS} rows")
 
 
+def check_cells(rows: int, columns: int, *, limit: int) -> None:
+    """Refuse a table of more cells than bytes are allowed."""
+    check_rows(rows)
+    if rows * columns > limit:
+        raise TooLarge("body-too-large", f"the body holds more than {limit} cells")
+
+
 def check_row_count(received: int, told: int | None) -> None:
     """Refuse a body that holds another number of rows than its sender counted."""
     if told is not None and told != received:

@@ -12,6 +12,7 @@ from app.wire.faults import check_names, check_rows, clip, undecodable
 from app.wire.table import Table
 
 MAGIC: Final = b"PAR1"
+DOUBLE_BYTES: Final = 8
 
 
 def open_parquet(source: Any) -> pq.ParquetFile:
@@ -30,7 +31,8 @@ def table_of_parquet(body: bytes, *, limit: int) -> Table:
         file = open_parquet(pa.BufferReader(body))
         check_rows(file.metadata.num_rows)
         groups = range(file.metadata.num_row_groups)
-        if sum(file.metadata.row_group(n).total_byte_size for n in groups) > limit:
+        packed = sum(file.metadata.row_group(n).total_byte_size for n in groups)
+        if max(packed, file.metadata.num_rows * file.metadata.num_columns * DOUBLE_BYTES) > limit:
             raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
         table = file.read(use_threads=False)
         columns = {name: sound(table.column(n)) for n, name in enumerate(table.schema.names)}

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.errors import TooLarge, UnsupportedType
-from app.wire.arrow import FILE_MAGIC, check_end, table_of_batches
+from app.wire.arrow import FILE_MAGIC, check_stream, table_of_batches
 from app.wire.csvstream import CsvFile
 from app.wire.decode import MAX_DECODED, Format, decode, format_of
 from app.wire.faults import check_row_count, clip, undecodable
@@ -157,7 +157,7 @@ def _batches(source: Any, *, told: int | None) -> Iterator[pa.RecordBatch]:
             yield reader.get_batch(n)
         return
     source.seek(0)
-    check_end(source, source.size(), told=told)
+    check_stream(source, size=source.size(), told=told, limit=None)
     source.seek(0)
     yield from pa.ipc.open_stream(source)
 
