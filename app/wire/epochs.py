@@ -15,8 +15,9 @@ Mask = NDArray[np.bool_]
 SECONDS_BELOW: Final = 10**11
 MILLISECONDS_BELOW: Final = 10**14
 MICROSECONDS_BELOW: Final = 10**17
-# Beyond this a double of milliseconds is coarser than a microsecond.
-EXACT_MILLISECONDS: Final = 4.0e12
+# Beyond these a double is coarser than a microsecond.
+EXACT_SECONDS: Final = 8.0e9
+EXACT_MILLISECONDS: Final = 8.0e12
 # The years 1 to 9999.
 FIRST_US: Final = -62_135_596_800_000_000
 BEYOND_US: Final = 253_402_300_800_000_000
@@ -45,14 +46,15 @@ def read_doubles(numbers: NDArray[np.float64]) -> tuple[Integers, Mask]:
     size = np.abs(numbers)
     us = np.zeros(len(numbers), np.int64)
     known = np.zeros(len(numbers), np.bool_)
-    for mask, scale in ((size < SECONDS_BELOW, 1e6), ((size >= SECONDS_BELOW) & (size < EXACT_MILLISECONDS), 1e3)):
+    seconds, milliseconds = size < EXACT_SECONDS, (size >= SECONDS_BELOW) & (size < EXACT_MILLISECONDS)
+    for mask, scale in ((seconds, 1e6), (milliseconds, 1e3)):
         value = numbers[mask]
         floor = np.floor(value * scale)
         floor += (floor + 1) / scale <= value
         floor -= floor / scale > value
         us[mask] = floor.astype(np.int64)
         known[mask] = True
-    rest = np.flatnonzero(size >= EXACT_MILLISECONDS)
+    rest = np.flatnonzero(np.isfinite(numbers) & ~seconds & ~milliseconds)
     us[rest], known[rest] = read_each(numbers[rest].tolist())
     return np.where(known, us, 0), known & in_years(us)
 
