@@ -5,11 +5,13 @@ Run with `taskset -c 0 python bench/fill.py`; every line is the best of several 
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline, BinnedFeature
+from app.drift.bins import NumericBins
 from app.drift.columns import Kind, NumericColumn, Role
 from app.drift.counting import count
 from app.drift.sample import NumericSample, row_hashes
@@ -30,13 +32,13 @@ def distributions(rng: np.random.Generator, rows: int) -> dict[str, Doubles]:
         "lognormal s=1": np.exp(normal),
         "lognormal s=3": lognormal,
         "lognormal s=3, both signs": lognormal * rng.choice([-1.0, 1.0], rows),
-        "lognormal s=3, 40 % zero": np.where(rng.random(rows) < 0.4, 0.0, lognormal),
+        "lognormal s=3, 40 % zero": np.where(rng.choice([True, False], rows, p=[0.4, 0.6]), 0.0, lognormal),
         "pareto a=1": rng.pareto(1, rows),
         "cauchy": rng.standard_cauchy(rows),
         "normal + 1e9": normal + 1e9,
         "poisson 5": rng.poisson(5, rows).astype(np.float64),
         "integers 0..1000": rng.integers(0, 1000, rows).astype(np.float64),
-        "two clusters, 1e-3 and 1 wide": np.where(rng.random(rows) < 0.5, normal * 1e-3 + 1e3, normal + 1e6),
+        "two clusters, 1e-3 and 1 wide": np.where(rng.choice([True, False], rows), normal * 1e-3 + 1e3, normal + 1e6),
     }
 
 
@@ -83,6 +85,7 @@ def one_feature(rng: np.random.Generator) -> None:
     for name, clean in distributions(rng, ROWS).items():
         baseline = fitted(clean)
         bins = baseline.features[0].bins
+        assert isinstance(bins, NumericBins)
         odd = spoiled(clean, rng, 0.01)
         finite = np.isfinite(odd)
         # A value is misplaced when the table and the search disagree about it.
@@ -93,13 +96,14 @@ def one_feature(rng: np.random.Generator) -> None:
         assert counts.sum() == ROWS
         seconds = (
             best(clean.sum),
-            best(lambda x=clean, c=bins.cuts: searched(x, c), passes=2),
-            best(lambda b=baseline, x=clean: count(b, {"x": NumericColumn(x)}, window, 1)),
-            best(lambda b=baseline, x=odd: count(b, {"x": NumericColumn(x)}, window, 1)),
+            best(partial(searched, clean, bins.cuts), passes=2),
+            best(partial(count, baseline, {"x": NumericColumn(clean)}, window, 1)),
+            best(partial(count, baseline, {"x": NumericColumn(odd)}, window, 1)),
         )
         speeds = "".join(f"{ROWS / s / 1e6:9.0f}" for s in seconds)
         lookup = bins.lookup
-        grid = f"{type(lookup.grid).__name__} {len(lookup.below)} depth {lookup.depth}{' deep' * (lookup.deep is not None)}"
+        deep = "" if lookup.deep is None else " deep"
+        grid = f"{type(lookup.grid).__name__} {len(lookup.below)} depth {lookup.depth}{deep}"
         print(f"{name:32s}{speeds}{wrong:11d}  {grid}")
 
 
@@ -115,7 +119,7 @@ def batches(rng: np.random.Generator) -> None:
         line = f"{f'{rows} rows x {features} features':32s}"
         for windows in (1, 3):
             window = rng.integers(0, windows, rows)
-            took = best(lambda b=baseline, c=columns, w=window, n=windows: count(b, c, w, n), passes=20)
+            took = best(partial(count, baseline, columns, window, windows), passes=20)
             line += f"{rows * features / took / 1e6:9.0f}"
         print(line)
 

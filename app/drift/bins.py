@@ -70,7 +70,8 @@ class NumericBins:
         _check(lower, upper, is_value)
         cuts = upper[:-1].copy()
         before_value = is_value[1:] & ~is_value[:-1]
-        cuts[before_value] = np.nextafter(cuts[before_value], -np.inf)
+        with np.errstate(over="ignore", under="ignore"):
+            cuts[before_value] = np.nextafter(cuts[before_value], -np.inf)
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
         object.__setattr__(self, "is_value", is_value)

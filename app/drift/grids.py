@@ -35,13 +35,13 @@ class Linear:
     high: Doubles
 
     @classmethod
-    def over(cls, cuts: Doubles, cells: int) -> Self | None:
-        """Spread `cells` cells over the cuts, or None where doubles cannot."""
+    def over(cls, cuts: Doubles, cells: int) -> Self:
+        """Spread `cells` cells over the cuts; where doubles cannot, make the cells one wide from 0 on."""
         first, last = (float(cuts[0]), float(cuts[-1])) if len(cuts) else (0.0, 0.0)
         span = last - first
         scale = (cells - 2) / span if span > 0 else 1.0
         if not (0 < scale < np.inf and abs(first * scale) < _FARTHEST):
-            return None
+            first, scale = 0.0, 1.0
         offset = _WHOLE - float(np.floor(first * scale))
         return cls(_column(scale), _column(offset), _column(_WHOLE), _column(_WHOLE + cells - 1))
 
@@ -67,6 +67,7 @@ class Log:
     high: Doubles
     key: Longs
     shift: Longs
+    start: Longs
 
     @classmethod
     def over(cls, cuts: Doubles, cells: int) -> Self | None:
@@ -78,11 +79,11 @@ class Log:
         high = max(float(positive[-1]), low)
         key = _bits(low)
         shift = _shift(_bits(high) - key, cells)
-        return cls(_column(low), _column(high), _long(key), _long(shift))
+        return cls(_column(low), _column(high), _long(key), _long(shift), _long(0))
 
     def shifted(self, start: int) -> Self:
         """Move every cell up by `start`."""
-        return type(self)(self.low, self.high, self.key - (start << self.shift), self.shift)
+        return type(self)(self.low, self.high, self.key, self.shift, self.start + start)
 
     def cells(self, x: Doubles, *, scratch: Doubles, out: Indices) -> None:
         """Clip, then keep the exponent and the first bits of the fraction."""
@@ -91,6 +92,8 @@ class Log:
             np.minimum(scratch, self.high, out=scratch)
         np.subtract(scratch.view(np.int64), self.key, out=out)
         np.right_shift(out, self.shift, out=out)
+        if len(x) > 1:
+            np.add(out, self.start, out=out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +146,10 @@ Grid = Linear | Log | TwoSided
 
 
 def stacked(grids: Sequence[Grid], starts: Sequence[int]) -> Grid:
-    """Put grids of one kind side by side, the cells of each beginning at its start."""
+    """Put grids of one kind side by side, the cells of each beginning at its start, an even number.
+
+    Halves are rounded to even: an odd start would round them elsewhere than the grid on its own.
+    """
     moved = [grid.shifted(start) for grid, start in zip(grids, starts, strict=True)]
     names = [field.name for field in fields(moved[0])]
     return type(moved[0])(*(np.concatenate([getattr(grid, name) for grid in moved]) for name in names))

@@ -6,6 +6,8 @@ and rows of still deeper cells are searched. No distribution can misplace a valu
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from app.drift.grids import Doubles, Grid, Indices, Linear, Log, TwoSided, stacked
 
 CHUNK: Final = 32768
+_GRIDS: Final[tuple[type[Linear] | type[Log] | type[TwoSided], ...]] = (Linear, Log, TwoSided)
+# Even, so that every grid of a pack begins at an even cell.
 _SIZES: Final = (256, 1024, 4096)
 _DEEPEST: Final = 3
 # Nanoseconds a value, measured relative to each other on one x86-64 core; they only steer the choice of a grid.
@@ -36,14 +40,13 @@ class Lookup:
     @classmethod
     def build(cls, cuts: Doubles) -> "Lookup":
         """Choose the cheapest grid for ascending cuts."""
-        best: tuple[float, Lookup] | None = None
-        for cost, lookup in _candidates(cuts):
-            if best is None or cost < best[0]:
-                best = cost, lookup
-            if lookup.deep is None and lookup.depth <= 1:
+        candidates = _candidates(cuts)
+        best = next(candidates)
+        while best[1].deep is not None or best[1].depth > 1:
+            following = next(candidates, None)
+            if following is None:
                 break
-        if best is None:
-            raise ValueError("no grid fits the cuts")
+            best = min(best, following, key=itemgetter(0))
         return best[1]
 
 
@@ -86,15 +89,19 @@ class Pack:
         unresolved = None if deep is None else np.flatnonzero(deep.take(out.reshape(-1), mode="clip"))
         self.below.take(out, mode="clip", out=out)
         if self.thresholds:
-            above: NDArray[np.uint8] | None = None
-            for thresholds in self.thresholds:
-                thresholds.take(out, mode="clip", out=scratch)
-                more = np.greater(x, scratch).view(np.uint8)
-                above = more if above is None else np.add(above, more, out=above)
+            above = self._compare(self.thresholds[0], x, out, scratch)
+            for thresholds in self.thresholds[1:]:
+                above += self._compare(thresholds, x, out, scratch)
             np.add(out, above, out=out)
         if unresolved is not None and len(unresolved):
             found = self.lookups[0].cuts.searchsorted(x.reshape(-1)[unresolved])
             out.reshape(-1)[unresolved] = found + self.starts[0, 0]
+
+    @staticmethod
+    def _compare(thresholds: Doubles, x: Doubles, places: Indices, scratch: Doubles) -> NDArray[np.uint8]:
+        """1 where x lies above the threshold at its place, else 0."""
+        thresholds.take(places, mode="clip", out=scratch)
+        return np.greater(x, scratch).view(np.uint8)
 
 
 def packable(lookup: Lookup) -> tuple[object, ...]:
@@ -103,19 +110,18 @@ def packable(lookup: Lookup) -> tuple[object, ...]:
 
 
 def _candidates(cuts: Doubles) -> Iterator[tuple[float, Lookup]]:
-    for kind in (Linear, Log, TwoSided):
-        for size in _SIZES:
+    for kind, size in product(_GRIDS, _SIZES):
+        with np.errstate(all="ignore"):
             grid = kind.over(cuts, size)
             if grid is None:
                 continue
             cells = np.empty((1, len(cuts)), dtype=np.intp)
-            with np.errstate(over="ignore", invalid="ignore"):
-                grid.cells(cuts[None, :], scratch=np.empty((1, len(cuts))), out=cells)
-            cells = np.clip(cells[0], 0, size - 1)
-            inside = np.bincount(cells, minlength=size)
-            below = np.cumsum(inside) - inside
-            for depth in range(min(_DEEPEST, int(inside.max())) + 1):
-                deep = inside > depth
-                share = float((inside[deep] + 1).sum()) / (len(cuts) + 1)
-                cost = _GRID_COST[kind] + _COMPARISON_COST * depth + _SEARCH_COST * share + _CELL_COST * size
-                yield cost, Lookup(cuts, grid, below, depth, deep if deep.any() else None)
+            grid.cells(cuts[None, :], scratch=np.empty((1, len(cuts))), out=cells)
+        cells = np.clip(cells[0], 0, size - 1)
+        inside = np.bincount(cells, minlength=size)
+        below = np.cumsum(inside) - inside
+        for depth in range(min(_DEEPEST, int(inside.max())) + 1):
+            deep = inside > depth
+            share = float((inside[deep] + 1).sum()) / (len(cuts) + 1)
+            cost = _GRID_COST[kind] + _COMPARISON_COST * depth + _SEARCH_COST * share + _CELL_COST * size
+            yield cost, Lookup(cuts, grid, below, depth, deep if deep.any() else None)
