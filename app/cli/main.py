@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.cli import baseline, inspect, serve
+from app.cli.demo.run import demo
 from app.errors import ConfigurationError, DatabaseAbsentError, Problem
 
 EX_CONFIG = 78
@@ -15,6 +16,7 @@ EX_UNAVAILABLE = 69
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(serve.serve)
+app.command()(demo)
 app.add_typer(baseline.app, name="baseline", help="Make and list baselines.")
 for command in (inspect.migrate, inspect.config, inspect.rules, inspect.evaluate, inspect.status):
     app.command()(command)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 from contextlib import ExitStack
@@ -51,6 +52,11 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+def end(number: int, _: object) -> None:
+    """Unwind what was opened so far, as for any other exit."""
+    sys.exit(128 + number)
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
@@ -60,6 +66,7 @@ def serve(
     """Run the service until SIGTERM or Ctrl-C."""
     logs.configure()
     warn_unknown()
+    signal.signal(signal.SIGTERM, end)
     given: dict[str, Any] = {"host": host, "port": port, "wait_database": wait_database}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     bound = listen(settings.host, settings.port)
@@ -74,6 +81,8 @@ def serve(
             timeout_graceful_shutdown=max(1, settings.drain_deadline // 1_000_000),
         )
         server = Server(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # the server drains on them, then raises them again
         server.run(sockets=[bound])
     if not server.started:
         sys.exit(1)
