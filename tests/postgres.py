@@ -92,6 +92,6 @@ class _Debian:
         self._run("pg_ctl", "stop", "-m", "immediate", "-w")
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [DEBIAN_15 / program, "-D", self._cluster, *arguments]
+        command = [str(DEBIAN_15 / program), "-D", str(self._cluster), *arguments]
         quiet = subprocess.DEVNULL
         subprocess.run(command, check=True, cwd="/", stdout=quiet, stderr=quiet, user=self._user, group=self._user)

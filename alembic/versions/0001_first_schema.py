@@ -34,7 +34,7 @@ CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON au
 # The counts of bins first .. first + n - 1, read from bit planes, the most significant first.
 _UNPACK: Final = """
 CREATE FUNCTION unpack_counts(packed bytea, bins integer, first integer, n integer) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS $$
 DECLARE
     stride CONSTANT integer := (bins + 7) / 8;
     skip CONSTANT integer := first % 8;
@@ -52,15 +52,20 @@ BEGIN
 END $$;
 """
 
+# The limit of one label a count keeps the planner from unpacking a window once for every bin.
 _VIEW: Final = """
 CREATE VIEW feature_histogram (model, version, feature, window_start, bin, label, count) AS
-SELECT m.name, h.version, f.name, h.window_start, b.bin, b.label, c.count
+SELECT m.name, h.version, f.name, h.window_start, (c.place - 1)::integer, b.label, c.count
 FROM model m
 JOIN window_histogram h ON h.model_id = m.id
 JOIN baseline l ON l.id = h.baseline_id
 JOIN baseline_feature f ON f.baseline_id = h.baseline_id
 CROSS JOIN LATERAL unnest(unpack_counts(h.counts, l.bins, f.first_bin, f.bins)) WITH ORDINALITY AS c (count, place)
-JOIN bin b ON b.baseline_id = h.baseline_id AND b.position = f.position AND b.bin = c.place - 1
+CROSS JOIN LATERAL (
+    SELECT label FROM bin
+    WHERE bin.baseline_id = f.baseline_id AND bin.position = f.position AND bin.bin = c.place - 1
+    LIMIT 1
+) AS b
 WHERE m.deleted_at IS NULL;
 COMMENT ON VIEW feature_histogram IS 'Counts of folded rows; the newest rows follow within a fold interval.';
 """

@@ -11,6 +11,8 @@ from app.storage import tables
 from app.storage.locks import Lock
 
 _GENESIS: Final = bytes(32)
+_PAGE: Final = 1000
+_HASHED: Final = ("id", "at", "actor", "action", "object", "before", "after", "request_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,14 @@ def listed(conn: Connection, *, limit: int = 100, before_id: int | None = None) 
 def verify(conn: Connection) -> int | None:
     """The id of the first event that is not what was recorded, or None when the chain holds."""
     previous, expected = _GENESIS, 1
-    columns = tables.audit_event.c
-    for row in conn.execute(select(tables.audit_event).order_by(columns.id).execution_options(yield_per=1000)):
-        values = {
-            name: getattr(row, name)
-            for name in ("id", "at", "actor", "action", "object", "before", "after", "request_id")
-        }
-        if row.id != expected or bytes(row.prev_hash) != previous or _digest(previous, values) != bytes(row.hash):
-            return int(row.id)
-        previous, expected = bytes(row.hash), expected + 1
+    statement = select(tables.audit_event).order_by(tables.audit_event.c.id)
+    with conn.execute(statement, execution_options={"yield_per": _PAGE}) as rows:
+        for row in rows:
+            values = {name: getattr(row, name) for name in _HASHED}
+            digest = _digest(previous, values)
+            if row.id != expected or bytes(row.prev_hash) != previous or digest != bytes(row.hash):
+                return int(row.id)
+            previous, expected = digest, expected + 1
     return None
 
 

@@ -224,6 +224,14 @@ def windows(  # noqa: PLR0913 - a range of windows and a range of bins
         yield WindowCounts(np.array(part, np.int64), sizes, unpacked, sums, np.zeros(len(rows), np.int64))
 
 
+def window_starts(conn: Connection, baseline_id: int) -> list[int]:
+    """When the baseline's own windows start, ascending."""
+    own = tables.baseline_window.c
+    return list(
+        conn.scalars(select(own.window_start).where(own.baseline_id == baseline_id).order_by(own.window_start))
+    )
+
+
 _BINS = text("""
     SELECT position, array_agg(kind ORDER BY bin) AS kinds, array_agg(lower ORDER BY bin) AS lowers,
            array_agg(upper ORDER BY bin) AS uppers, array_agg(value_number ORDER BY bin) AS numbers,

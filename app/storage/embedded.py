@@ -5,6 +5,7 @@ holds a shared lock on its `users` file, which the kernel drops when the service
 service knows whether another one still lives, and a server left behind by kill -9 is found and used again.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -38,7 +39,7 @@ _OPTIONS: Final = (
     "max_connections=100",
     "shared_buffers=64MB",
     "jit=off",
-    "log_min_messages=error",
+    "log_min_messages=fatal",
     "log_checkpoints=off",
     "client_connection_check_interval=1s",
 )
@@ -65,12 +66,18 @@ class EmbeddedPostgres:
                 self._run()
         except (OSError, LookupError, subprocess.SubprocessError) as error:
             self._release()
-            raise ConfigurationError(f"no embedded Postgres in {self._home}: {_reason(error)}") from error
+            raise ConfigurationError(f"no embedded Postgres in {self._home}: {self._reason(error)}") from error
         except BaseException:
             self._release()
             raise
         self.url = f"postgresql://postgres@/postgres?host={quote(str(self._sockets()))}"
         return self.url
+
+    def revive(self) -> None:
+        """Start the server again should it have died under a living service."""
+        if self._users >= 0:
+            with self._exclusively():
+                self._run()
 
     def stop(self) -> None:
         """Leave; stop the server unless another living service uses it."""
@@ -82,7 +89,8 @@ class EmbeddedPostgres:
             except BlockingIOError:
                 return
             else:
-                self._control("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
+                if self._answers():
+                    self._control("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
             finally:
                 self._release()
 
@@ -111,7 +119,8 @@ class EmbeddedPostgres:
 
     def _prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
-        self._cluster.mkdir(mode=0o700, exist_ok=True)
+        self._cluster.mkdir(exist_ok=True)
+        self._cluster.chmod(0o700)
         if os.geteuid() == 0:
             user = _server_user()
             os.chown(self._cluster, user.pw_uid, user.pw_gid)
@@ -135,10 +144,24 @@ class EmbeddedPostgres:
                 )
                 self._control("start", "-w", "-t", str(_START_SECONDS), "-l", str(self._log), "-o", options)
             except subprocess.CalledProcessError:
-                if "shared memory" not in self._last_words():
+                if not self._is_passing(self._last_words()):
                     raise
                 time.sleep(0.25)
         raise LookupError(f"the server does not answer: {self._last_words()}")
+
+    def _is_passing(self, words: str) -> bool:
+        """Whether only the remains of a killed server are in the way."""
+        if "shared memory" in words:
+            return True
+        if "already exists" not in words:
+            return False
+        # A dead server whose parent never asks for its exit still seems alive to its successor, which then gives way.
+        locks = [self._cluster / "postmaster.pid", self._sockets() / ".s.PGSQL.5432.lock"]
+        stale = [lock for lock in locks if lock.exists() and _is_zombie(lock.read_text().split("\n", 1)[0])]
+        if not any(_works_in(self._cluster, process) for process in Path("/proc").glob("[0-9]*")):
+            for lock in stale:
+                lock.unlink()
+        return bool(stale)
 
     def _initialise(self) -> None:
         """Make the cluster beside its place and move it in whole, so that a kill leaves nothing half-made."""
@@ -206,6 +229,12 @@ class EmbeddedPostgres:
     def _log(self) -> Path:
         return self._cluster / "log"
 
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, subprocess.CalledProcessError):
+            words = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+            return words[-1] if words else self._last_words()
+        return str(error)
+
     def _last_words(self) -> str:
         try:
             return " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
@@ -238,6 +267,18 @@ def _server_user() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody")
 
 
+def _is_zombie(pid: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
+
+
+def _works_in(folder: Path, process: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return (process / "cwd").readlink() == folder
+    return False
+
+
 def _open_path_to(path: Path) -> None:
     """Let other users walk down to a path."""
     for parent in path.resolve().parents:
@@ -254,10 +295,3 @@ def _readable(tree: Path) -> None:
     for path in (tree, *tree.rglob("*")):
         mode = path.stat().st_mode
         path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        words = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-        return words[-1] if words else f"{Path(str(error.cmd[0])).name} failed; see its log"
-    return str(error)

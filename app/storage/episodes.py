@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
 
-_VERDICT = frozenset({"verdict", "note", "verdict_at"})
+_VERDICT = frozenset({"verdict", "note", "verdict_at", "verdict_window"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Episode:
     verdict: str | None = None
     note: str | None = None
     verdict_us: int | None = None
+    verdict_window_us: int | None = None
 
 
 def replace(conn: Connection, model_id: int, version: str, *, episodes: Sequence[Episode], since_us: int) -> None:
@@ -82,14 +83,21 @@ def find(conn: Connection, model_id: int, episode_id: str) -> Episode | None:
 
 
 def judge(  # noqa: PLR0913 - a verdict and whose
-    conn: Connection, model_id: int, episode_id: str, *, verdict: str | None, note: str | None, now_us: int
+    conn: Connection,
+    model_id: int,
+    episode_id: str,
+    *,
+    verdict: str | None,
+    note: str | None,
+    now_us: int,
+    window_us: int | None = None,
 ) -> Episode | None:
-    """Keep a person's verdict on an episode."""
+    """Keep a person's verdict on an episode, and the newest window that was evaluated when it was given."""
     columns = tables.episode.c
     statement = (
         update(tables.episode)
         .where(columns.model_id == model_id, columns.id == episode_id)
-        .values(verdict=verdict, note=note, verdict_at=now_us)
+        .values(verdict=verdict, note=note, verdict_at=now_us, verdict_window=window_us)
         .returning(tables.episode)
     )
     row = conn.execute(statement).one_or_none()
@@ -113,6 +121,7 @@ def _values(model_id: int, episode: Episode) -> dict[str, object]:
         "verdict": episode.verdict,
         "note": episode.note,
         "verdict_at": episode.verdict_us,
+        "verdict_window": episode.verdict_window_us,
     }
 
 
@@ -132,4 +141,5 @@ def _episode(row: Row[Any]) -> Episode:
         verdict=row.verdict,
         note=row.note,
         verdict_us=row.verdict_at,
+        verdict_window_us=row.verdict_window,
     )

@@ -12,3 +12,4 @@ class Lock(IntEnum):
     PRUNE = 1_147_430_404
     AUDIT = 1_147_430_405
     BASELINE = 1_147_430_406
+    EVALUATE = 1_147_430_407

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select, text, tuple_
+from sqlalchemy import Connection, Row, distinct, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
@@ -125,13 +125,26 @@ def newest_of(conn: Connection, model_id: int, version: str, *, min_rows: int) -
     score = tables.score.c
     where = [score.model_id == model_id, score.version == version]
     start = conn.scalar(
-        select(score.window_start)
-        .where(*where, score.rows >= min_rows)
-        .order_by(score.window_start.desc())
-        .limit(1)
+        select(score.window_start).where(*where, score.rows >= min_rows).order_by(score.window_start.desc()).limit(1)
     )
     found = [] if start is None else _read(conn, [*where, score.window_start == start])
     return found[-1] if found else None
+
+
+def counted(
+    conn: Connection, model_id: int, *, from_us: int | None, to_us: int | None, without: Sequence[str]
+) -> tuple[int, int]:
+    """How many windows of a range are scored, and how many numbers that makes, some statistics apart."""
+    score = tables.score.c
+    where = [score.model_id == model_id]
+    if from_us is not None:
+        where.append(score.window_start >= from_us)
+    if to_us is not None:
+        where.append(score.window_start < to_us)
+    key = tuple_(score.window_start, score.version)
+    scored = conn.scalar(select(func.count(distinct(key))).where(*where)) or 0
+    own = select(func.unnest(score["values"]).label("number")).where(*where, score.statistic.not_in(without)).subquery()
+    return scored, conn.scalar(select(func.count(own.c.number))) or 0
 
 
 _SCORED: Final = text("""

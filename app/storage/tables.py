@@ -293,7 +293,22 @@ episode = Table(
     Column("verdict", Text),
     Column("note", Text),
     Column("verdict_at", Instant),
+    Column("verdict_window", Instant),
     Index("episode_start_idx", "model_id", "start_at"),
+)
+
+chronicle = Table(
+    "chronicle",
+    metadata,
+    _key("model_id"),
+    Column("version", NAME, primary_key=True),
+    _key("baseline_id"),
+    Column("monday", Instant, primary_key=True),
+    Column("settings", LargeBinary, nullable=False),
+    Column("calibration", LargeBinary),
+    Column("before", LargeBinary, nullable=False),
+    Column("after", LargeBinary, nullable=False),
+    Column("walked_to", Instant, nullable=False),
 )
 
 audit_event = Table(

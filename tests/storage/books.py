@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from app.drift.baseline import Baseline, BinnedFeature
 from app.drift.bins import NumericBins
@@ -88,3 +88,10 @@ def commit(database: Database, *deliveries: Delivery) -> list[Outcome]:
     """Commit deliveries as one group."""
     with database.transaction() as conn:
         return commit_group(conn, deliveries)
+
+
+def kill_backend(database: Database, conn: Connection) -> None:
+    """Kill the backend of a connection, as a crash of Postgres would."""
+    pid = conn.scalar(text("SELECT pg_backend_pid()"))
+    with database.transaction() as other:
+        other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})

@@ -12,7 +12,7 @@ from app.storage import committer, ledger
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
 from app.storage.ledger import Outcome, Result
-from storage.books import NOW_US, delivery, delta, stocked
+from storage.books import NOW_US, delivery, delta, kill_backend, stocked
 
 pytestmark = pytest.mark.postgres
 
@@ -81,9 +81,7 @@ def test_a_lost_connection_is_tried_again(
     def killed(conn: Connection, deliveries: list[ledger.Delivery]) -> list[Outcome]:
         outcomes = ledger.commit_group(conn, deliveries)
         if next(kills):
-            pid = conn.scalar(text("SELECT pg_backend_pid()"))
-            with database.transaction() as other:
-                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            kill_backend(database, conn)
         return outcomes
 
     monkeypatch.setattr(committer, "commit_group", killed)

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from app.errors import Unavailable
 from app.storage import fold, ledger, windows
 from app.storage.database import Database
-from storage.books import HOUR_US, NOW_US, commit, delivery, delta, stocked
+from storage.books import HOUR_US, NOW_US, commit, delivery, delta, kill_backend, stocked
 
 pytestmark = pytest.mark.postgres
 
@@ -75,11 +75,14 @@ def test_a_killed_fold_is_undone(database: Database) -> None:
     with database.transaction() as conn:
         model, info = stocked(conn)
     commit(database, delivery(model, "x", delta(info)))
-    with pytest.raises(Unavailable), database.transaction() as conn:
-        assert fold.fold_model(conn, model.id, now_us=NOW_US) == 1
-        pid = conn.scalar(text("SELECT pg_backend_pid()"))
-        with database.transaction() as other:
-            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+    def die() -> None:
+        with database.transaction() as conn:
+            assert fold.fold_model(conn, model.id, now_us=NOW_US) == 1
+            kill_backend(database, conn)
+
+    with pytest.raises(Unavailable):
+        die()
     with database.snapshot() as conn:
         assert ledger.balance(conn) == ledger.Balance(10, 0, 10, 0, 0)
     assert _fold_all(database, model.id) == 1
