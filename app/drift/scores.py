@@ -4,6 +4,7 @@ A window's numbers are the same bits however many windows are scored beside it: 
 every sum of doubles runs along one feature's own bins.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,7 +19,7 @@ from app.drift.reference import Ordered, Reference
 Counts = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 
-_AT_ONCE: Final = 1 << 18
+_AT_ONCE: Final = 1 << 16
 _LARGEST: Final = float(np.finfo(np.float64).max)
 
 
@@ -48,6 +49,8 @@ SCORED: Final = (
     Statistic.UNSEEN_RATIO,
     Statistic.INVALID_RATIO,
 )
+_OF_ORDER: Final = frozenset({Statistic.KS, Statistic.WASSERSTEIN})
+_OF_SHARES: Final = frozenset(SCORED) - _OF_ORDER - {Statistic.PSI}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +65,11 @@ class Scores:
     ks_p: Doubles
 
 
-def score(baseline: Baseline, counts: Counts, rows: Counts) -> Scores:
-    """Score windows of shape (windows, total bins) and their accepted rows (windows,) against the baseline."""
+def score(baseline: Baseline, counts: Counts, rows: Counts, only: Collection[Statistic] = SCORED) -> Scores:
+    """Score windows of shape (windows, total bins) and their accepted rows (windows,) against the baseline.
+
+    Statistics that are not in `only` may be left NaN.
+    """
     counts = np.ascontiguousarray(counts, dtype=np.int64)
     rows = np.asarray(rows, dtype=np.int64)
     shape = len(counts), len(baseline.features)
@@ -78,14 +84,17 @@ def score(baseline: Baseline, counts: Counts, rows: Counts) -> Scores:
         part = slice(start, start + step)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
             n = np.where(rows[part] > 0, rows[part], np.nan)[:, None]
-            _shares(baseline.reference, counts[part], n, scores=scores, part=part)
-            _order(baseline.reference.ordered, counts[part], scores=scores, part=part)
+            if Statistic.PSI in only:
+                values[Statistic.PSI][part] = psi(baseline.reference, counts[part], n)
+            if not _OF_SHARES.isdisjoint(only):
+                _shares(baseline.reference, counts[part], n, scores=scores, part=part)
+            if not _OF_ORDER.isdisjoint(only):
+                _order(baseline.reference.ordered, counts[part], scores=scores, part=part)
     return scores
 
 
 def _shares(reference: Reference, counts: Counts, n: Doubles, *, scores: Scores, part: slice) -> None:
     values = scores.values
-    values[Statistic.PSI][part] = psi(reference, counts, n)
     p, q = counts / n, reference.share
     middle = 0.5 * (p + q)
     spread = np.where(p > 0, p * np.log(p / middle), 0.0) + np.where(q > 0, q * np.log(q / middle), 0.0)

@@ -32,7 +32,7 @@ class CategorySketch:
     def add(self, codes: NDArray[np.int32], categories: Sequence[str]) -> None:
         """Count codes into `categories`; negative codes are no category."""
         held = np.bincount(codes[codes >= 0], minlength=len(categories))
-        nameless: list[int] = []
+        nameless: list[str] = []
         for at in np.flatnonzero(held).tolist():
             category = categories[at]
             if category in self._counts:
@@ -42,15 +42,14 @@ class CategorySketch:
                 if len(self._counts) > self.cap:
                     self._prune()
             else:
-                nameless.append(category_hash(category))
-        if nameless:
-            self._remember(np.array(nameless, dtype=np.uint64))
+                nameless.append(category)
+        self._remember(nameless)
 
     def bins(self) -> CategoricalBins:
         """Name the commonest categories; all others are known by their hash."""
         ranked = self._ranked()
         top = tuple(ranked[:TOP])
-        self._remember(np.array([category_hash(category) for category in ranked[TOP:]], dtype=np.uint64))
+        self._remember(ranked[TOP:])
         named = np.array([category_hash(category) for category in top], dtype=np.uint64)
         known = np.setdiff1d(self._forgotten, named, assume_unique=True)
         return CategoricalBins(top, known=known, known_exact=self._exact)
@@ -65,13 +64,14 @@ class CategorySketch:
     def _prune(self) -> None:
         ranked = self._ranked()
         rare = ranked[self.cap // 2 :]
-        self._remember(np.array([category_hash(category) for category in rare], dtype=np.uint64))
+        self._remember(rare)
         self._forgotten_singles += sum(self._counts[category] == 1 for category in rare)
         self._counts = {category: self._counts[category] for category in ranked[: self.cap // 2]}
 
-    def _remember(self, hashes: Hashes) -> None:
-        if not self._exact:
+    def _remember(self, categories: Sequence[str]) -> None:
+        if not self._exact or not categories:
             return
+        hashes = np.array([category_hash(category) for category in categories], dtype=np.uint64)
         self._forgotten = np.union1d(self._forgotten, hashes)
         if len(self._forgotten) > self.hashes:
             self._exact = False

@@ -121,7 +121,8 @@ def test_the_interval_holds_the_exact_distance(seed: int, grain: float) -> None:
     exact = float(ks_2samp(reference, current).statistic)
     low, high = value(scores, Statistic.KS), float(scores.ks_high[0, 0])
     assert low - 1e-12 <= exact <= high + 1e-12
-    assert high - low <= 0.02 + 1e-12
+    # A fiftieth where values differ; ties can carry a bin beyond its quantile, by less than a heavy value.
+    assert high - low <= (0.02 if grain > 1e6 else 0.04) + 1e-12
     if few and np.isin(current, values).all():
         assert low == high
 
@@ -239,11 +240,21 @@ def test_positions_without_a_mean() -> None:
 
 
 def test_edges_at_the_end_of_the_doubles() -> None:
-    """A distance beyond a double is the largest one, not infinite and not NaN."""
+    """A distance beyond a double is as large as a double can be, not infinite and not NaN."""
     bins = numeric_bins([-1e308, 1e308])
     baseline = Baseline.of([numeric(bins, scale=1e-300)], padded([1, 1, 1], bins), 3)
     moved = score(baseline, padded([0, 0, 3], bins)[None], np.array([3]))
-    assert value(moved, Statistic.WASSERSTEIN) == np.finfo(np.float64).max
+    assert 1e308 < value(moved, Statistic.WASSERSTEIN) < math.inf
+
+
+def test_only_what_is_asked_for() -> None:
+    """PSI and KS alone are the same bits as among all statistics; the shares stay NaN."""
+    counts, rows = window_of([5, 1, 0])
+    some = score(of_counts([3, 2, 1]), counts, rows, (Statistic.PSI, Statistic.KS))
+    all_of_them = score(of_counts([3, 2, 1]), counts, rows)
+    for one in (Statistic.PSI, Statistic.KS):
+        assert value(some, one) == value(all_of_them, one)
+    assert math.isnan(value(some, Statistic.TVD))
 
 
 def test_no_windows_no_features() -> None:
