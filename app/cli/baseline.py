@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
+from app.cli.bar import byte_bar
 from app.cli.opened import COMMAND_LINE, opened
 from app.errors import NotFound
 from app.monitor import models, promotion, references
@@ -28,7 +28,7 @@ def create(
             service.catalog.watched(model, fresh=True)
         except NotFound:
             models.put_model(service, model, {}, author=COMMAND_LINE)
-        with _bar() as bar:
+        with byte_bar(Console(stderr=True)) as bar:
             task = bar.add_task(file.name, total=file.stat().st_size)
             made = promotion.create_from_file(
                 service,
@@ -48,14 +48,3 @@ def list_(model: Model) -> None:
     with opened() as service:
         for one in references.listed(service, service.catalog.watched(model)):
             typer.echo(json.dumps(one, ensure_ascii=False))
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
