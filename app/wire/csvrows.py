@@ -13,7 +13,7 @@ from app.errors import Refused
 from app.wire.faults import RAGGED_LINE, check_names, clip, kept, listed, undecodable
 from app.wire.names import check_name
 from app.wire.table import Table
-from app.wire.text import as_text
+from app.wire.text import repaired
 
 HEADER_BYTES: Final = 1 << 22
 NAMES_AND_FIRST: Final = 2
@@ -41,7 +41,7 @@ def header(head: bytes) -> list[str]:
 def open_reader(
     source: Any, width: int, *, block: int, ragged: Callable[[int], object]
 ) -> pyarrow.csv.CSVStreamingReader:
-    """Read cells as bytes in blocks, telling the row number, from 0, of every line of another width."""
+    """Read UTF-8 cells in blocks, telling the row number, from 0, of every line of another width."""
     names = [str(n) for n in range(width)]
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
@@ -55,7 +55,7 @@ def open_reader(
         ),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.binary()),
+            column_types=dict.fromkeys(names, pa.string()),
             check_utf8=False,
             null_values=[""],
             strings_can_be_null=True,
@@ -67,7 +67,7 @@ def open_reader(
 def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int]) -> Table:
     """Make a table of cells; `ragged` are the numbers of the refused rows among them."""
     rows = sum(batch.num_rows for batch in batches)
-    cells = [as_text(pa.chunked_array([batch.column(n) for batch in batches], pa.binary())) for n in range(len(names))]
+    cells = [pa.chunked_array([batch.column(n) for batch in batches], pa.string()) for n in range(len(names))]
     received = rows + len(ragged)
     return Table(
         rows=rows,
@@ -83,7 +83,8 @@ def table_of_csv(body: bytes) -> Table:
     """Make a table of a whole CSV body."""
     names = header(body[:HEADER_BYTES])
     ragged: list[int] = []
-    ended = body if body.endswith((b"\n", b"\r")) else body + b"\n"
+    text = repaired(body)
+    ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
     try:
         reader = open_reader(pa.BufferReader(ended), len(names), block=len(ended) + 1, ragged=ragged.append)
         batches = list(reader)

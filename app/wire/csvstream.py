@@ -48,7 +48,7 @@ class CsvFile:
     def _pass(self, block: int) -> Iterator[Table]:
         """Read from the start, skipping the rows that were given before."""
         skip, self._ragged = self._kept, []
-        with Plain(self._path, ended=True) as plain:
+        with Plain(self._path, text=True) as plain:
             source = pa.PythonFile(plain, mode="r")
             for batch in open_reader(source, len(self._names), block=block, ragged=self._refuse):
                 fresh = batch.slice(min(skip, batch.num_rows))

@@ -1,5 +1,6 @@
 """Files on disk as streams of plain bytes."""
 
+import codecs
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,15 +45,16 @@ def compression_of(path: Path) -> str | None:
 
 
 class Plain:
-    """The decompressed bytes of a file, closed by a line end when asked; reads are short only at the end."""
+    """The decompressed bytes of a file, read in full; as `text`, they are repaired UTF-8 closed by a line end."""
 
-    def __init__(self, path: Path, *, ended: bool = False) -> None:
+    def __init__(self, path: Path, *, text: bool = False) -> None:
         """Open the file; nothing is read yet."""
         kind = compression_of(path)
         self._raw = pa.OSFile(str(path), "rb")
         self._stream: Any = pa.CompressedInputStream(self._raw, kind) if kind else self._raw
-        self._ended = ended
-        self._last = b""
+        self._repair = codecs.getincrementaldecoder("utf-8")("replace") if text else None
+        self._ready = b""
+        self._over = False
         self.closed = False
 
     def __enter__(self) -> Self:
@@ -70,22 +72,30 @@ class Plain:
 
     def read(self, size: int) -> bytes:
         """Read so many bytes, fewer only at the end."""
-        parts: list[bytes] = []
-        while size > 0 and (part := self._some(size)):
+        parts = [self._ready]
+        held = len(self._ready)
+        while held < size and (part := self._some(size - held)):
             parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+            held += len(part)
+        plain = b"".join(parts)
+        self._ready = plain[size:]
+        return plain[:size]
 
     def _some(self, size: int) -> bytes:
         try:
             part: bytes = self._stream.read(size)
         except (OSError, pa.ArrowException) as error:
             raise undecodable(f"the file cannot be decompressed: {clip(str(error))}") from None
+        return part if self._repair is None else self._repaired(part)
+
+    def _repaired(self, part: bytes) -> bytes:
+        if self._repair is None or self._over:
+            return b""
+        text = self._repair.decode(part, final=not part).encode()
         if part:
-            self._last = part[-1:]
-        elif self._ended and self._last not in {b"", b"\n"}:
-            self._last = part = b"\n"
-        return part
+            return text or self._some(1)
+        self._over = True
+        return text + b"\n"
 
     def readable(self) -> bool:
         """Say yes: Arrow asks."""

@@ -34,6 +34,15 @@ def as_text(raw: Any) -> Any:
         return pa.array(cells, TEXT)
 
 
+def repaired(octets: bytes) -> bytes:
+    """Give the bytes if they are UTF-8, else with what is not replaced."""
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("utf-8", "replace").encode()
+    return octets
+
+
 def trimmed(text: Any) -> Any:
     """Take ASCII blanks off both ends."""
     return pc.ascii_trim_whitespace(text)

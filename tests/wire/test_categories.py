@@ -103,7 +103,9 @@ def slow(value: object) -> str | int:
     return "0" if value == 0 and not isinstance(value, bool) else json.dumps(value).removesuffix(".0")
 
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([])
+scalars: st.SearchStrategy[object] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([])
+)
 
 
 @given(st.lists(scalars, max_size=20))

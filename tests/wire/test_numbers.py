@@ -76,7 +76,8 @@ def test_strings(text: str, read: Read) -> None:
 
 def test_strings_together() -> None:
     """Invalid strings cost their neighbours nothing, whichever container they come in."""
-    texts, read = [*STRINGS, None], [*STRINGS.values(), NULL_ROW]
+    texts: list[str | None] = [*STRINGS, None]
+    read = [*STRINGS.values(), NULL_ROW]
     arrays = [pa.array(texts, kind) for kind in (pa.string(), pa.large_string(), pa.string_view(), pa.binary())]
     columns = [
         texts,

@@ -119,7 +119,20 @@ def test_no_column() -> None:
 
 def test_json_values() -> None:
     """Numbers are told apart by size; true, NaN and what holds other values are unreadable."""
-    raw = [1772366400, 1772366400.5, True, None, math.nan, math.inf, [], {}, 10**19, 10**30, "1", -(10**11)]
+    raw: list[object] = [
+        1772366400,
+        1772366400.5,
+        True,
+        None,
+        math.nan,
+        math.inf,
+        [],
+        {},
+        10**19,
+        10**30,
+        "1",
+        -(10**11),
+    ]
     times = read(raw)
     want = [READ, READ, 2, 1, 2, 2, 2, 2, READ, UNREADABLE, READ, READ]
     assert times.state.tolist() == want

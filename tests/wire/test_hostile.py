@@ -1,0 +1,191 @@
+"""Bodies made to break a decoder."""
+
+import gzip
+import io
+import json
+import random
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from app.errors import BadRequest, Problem, TooLarge, UnsupportedType
+from app.wire.decode import decode
+from app.wire.inflate import inflate
+from app.wire.jsontext import load_json
+from app.wire.values import categorical, numeric
+from wire import writers
+
+LIMIT = 8 << 20
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(psutil.Process().memory_info().rss)
+
+
+@pytest.mark.parametrize("depth", [10**5, 10**6])
+@pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'[{"a":', b'{"rows":['])
+def test_deep_nesting(depth: int, bracket: bytes) -> None:
+    """Nesting of any depth is a plain refusal, never a RecursionError."""
+    with pytest.raises(BadRequest):
+        decode(bracket * depth, "application/json")
+
+
+def test_deep_value() -> None:
+    """A closed deep value is refused as JSON and costs one line of NDJSON."""
+    deep = b'{"a":' + b"[" * 10**5 + b"]" * 10**5 + b"}"
+    with pytest.raises(BadRequest):
+        decode(b"[" + deep + b"]", None)
+    assert decode(b'{"a":1}\n' + deep, None).received == 2
+
+
+@pytest.mark.parametrize("digits", [400, 5000, 10**6])
+def test_long_numbers(digits: int) -> None:
+    """A literal beyond a double is an infinity and its neighbours are kept."""
+    body = b'[{"a":' + b"9" * digits + b'},{"a":-' + b"9" * digits + b'},{"a":1},{"a":1e400}]'
+    assert numeric(decode(body, None).columns["a"]).values.tolist() == [np.inf, -np.inf, 1.0, np.inf]
+
+
+def test_surrogates_and_bad_utf8() -> None:
+    """Lone surrogates and bytes that are no UTF-8 are replaced; pairs and escaped backslashes are not touched."""
+    table = decode(b'[{"a":"\\ud800"},{"a":"\\ud83d\\ude00"},{"a":"\\\\ud800"},{"a":"\xff"},{"\\udc00":1}]', None)
+    assert list(table.columns["a"]) == ["\ufffd", "\U0001f600", "\\ud800", "\ufffd", None]
+    assert categorical(table.columns["\ufffd"]).categories == ("1",)
+
+
+def test_sparse_names_stay_sparse() -> None:
+    """Rows that each name other columns cost no rows-times-names table."""
+    rows = [{f"n{row}_{n}": 1 for n in range(20)} for row in range(3000)]
+    body = json.dumps(rows).encode()
+    before = resident()
+    table = decode(body, None)
+    assert len(table.columns) == 60_000
+    assert table.columns["n7_0"][6:9] == [None, 1, None]
+    assert resident() - before < 100 << 20
+
+
+@pytest.mark.parametrize("squeeze", [gzip.compress, zstandard.compress])
+def test_inflate(squeeze: Callable[[bytes], bytes]) -> None:
+    """Compressed bodies are recognised by their bytes, whatever they are called."""
+    packed = squeeze(b"hello" * 1000)
+    for encoding in (None, "", "identity", "gzip", "ZSTD", "x-gzip"):
+        assert inflate(packed, encoding, limit=LIMIT) == b"hello" * 1000
+    assert inflate(b"plain", "gzip", limit=LIMIT) == b"plain"
+
+
+@pytest.mark.parametrize("squeeze", [gzip.compress, zstandard.compress])
+def test_damaged_compression(squeeze: Callable[[bytes], bytes]) -> None:
+    """Truncated, corrupt, several members and trailing bytes are each refused."""
+    packed = squeeze(random.Random(1).randbytes(5000))
+    flipped = bytearray(packed)
+    flipped[6 if packed[0] == 0x28 else -8] ^= 0xFF
+    for damaged in (packed[:-1], packed[:20], packed + b"x", packed * 1000, bytes(flipped)):
+        with pytest.raises(BadRequest):
+            inflate(damaged, None, limit=LIMIT)
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "gzip,zstd", "\u202e" * 500])
+def test_unknown_encodings(encoding: str) -> None:
+    """Other encodings, and more than one, are not spoken here."""
+    with pytest.raises(UnsupportedType) as refusal:
+        inflate(b"x", encoding, limit=LIMIT)
+    assert len(refusal.value.detail) < 250
+
+
+def gzip_bomb() -> bytes:
+    """Pack a gigabyte of zeros."""
+    sink = io.BytesIO()
+    with gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=1) as file:
+        for _ in range(256):
+            file.write(bytes(1 << 22))
+    return sink.getvalue()
+
+
+def zstd_bomb() -> bytes:
+    """Make a frame of single-byte runs by hand: 8,192 blocks of 128 KiB in 32 KiB."""
+    head = b"\x28\xb5\x2f\xfd" + b"\x00" + b"\x38"
+    block = struct.pack("<I", (128 << 10) << 3 | 1 << 1)[:3] + b"\0"
+    last = struct.pack("<I", (128 << 10) << 3 | 1 << 1 | 1)[:3] + b"\0"
+    return head + block * 8191 + last
+
+
+@pytest.mark.parametrize("make", [gzip_bomb, zstd_bomb])
+def test_bombs(make: Callable[[], bytes]) -> None:
+    """A gigabyte behind a small body is refused, and never held."""
+    bomb = make()
+    before = resident()
+    with pytest.raises(TooLarge) as refusal:
+        inflate(bomb, None, limit=LIMIT)
+    assert refusal.value.code == "body-too-large"
+    assert resident() - before < 64 << 20
+
+
+def test_exactly_the_limit() -> None:
+    """The limit itself is allowed, one byte more is not."""
+    for squeeze in (gzip.compress, zstandard.compress, bytes):
+        assert len(inflate(squeeze(bytes(1000)), None, limit=1000)) == 1000
+        with pytest.raises(TooLarge):
+            inflate(squeeze(bytes(1001)), None, limit=1000)
+
+
+@pytest.mark.parametrize("write", [writers.parquet, writers.arrow_stream, writers.arrow_file])
+def test_columns_that_grow(write: Callable[..., bytes]) -> None:
+    """Zeros that compress a thousandfold inside Parquet and Arrow are counted before they are unpacked."""
+    columns = {f"x{n}": np.zeros(200_000) for n in range(16)}
+    table, sink = pa.table(columns), pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    if write is writers.parquet:
+        pq.write_table(table, sink)
+    else:
+        new = pa.ipc.new_file if write is writers.arrow_file else pa.ipc.new_stream
+        with new(sink, table.schema, options=options) as writer:
+            writer.write_table(table)
+    body = sink.getvalue().to_pybytes()
+    assert len(body) < 1 << 20
+    with pytest.raises(TooLarge):
+        decode(body, None, limit=LIMIT)
+    assert decode(body, None, limit=64 << 20).rows == 200_000
+
+
+def test_rows_of_nothing() -> None:
+    """Rows that take no bytes are counted before anything is made of them."""
+    rows = 10**9
+    batch = pa.record_batch([pa.nulls(rows)], names=["n"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    with pytest.raises(TooLarge):
+        decode(sink.getvalue().to_pybytes(), None)
+
+
+@pytest.mark.parametrize("name", ["arrow_stream", "arrow_file", "parquet", "ndjson", "rows_json", "csv_text"])
+def test_flipped_bytes(name: str) -> None:
+    """Damaged bodies are read or refused; nothing else escapes, and what is read can be counted."""
+    columns = {"x": [1.5, None, 2.5] * 20, "s": ["a", "b", None] * 20}
+    body = getattr(writers, name)(columns)
+    rng = random.Random(7)
+    for _ in range(300):
+        damaged = bytearray(body)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        try:
+            table = decode(bytes(damaged), "text/csv" if name == "csv_text" else None)
+            for raw in table.columns.values():
+                numeric(raw, text=table.text)
+                categorical(raw, text=table.text)
+        except Problem:
+            continue
+
+
+def test_load_json_is_strict_otherwise() -> None:
+    """Being tolerant of NaN does not make other mistakes lawful."""
+    for body in (b"[1,]", b"[01]", b"[+1]", b"[1.]", b"{'a':1}", b"[nan]", b'["\x01"]', b"[1", b"", b"[-NaN]", b"\xff"):
+        with pytest.raises(BadRequest):
+            load_json(body)
+    assert str(load_json(b"[NaN, Infinity, -Infinity]")) == "[nan, inf, -inf]"
