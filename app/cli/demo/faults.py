@@ -42,8 +42,8 @@ def half_null(values: pa.ChunkedArray) -> Any:
 
 
 FAULTS: Final = (
-    Fault("distance", dt.date(2013, 5, 6), dt.date(2013, 5, 19), "in km, not miles", in_kilometres),
-    Fault("dep_delay", dt.date(2013, 9, 9), dt.date(2013, 9, 15), "half of it null", half_null),
+    Fault("distance", dt.date(2013, 5, 6), dt.date(2013, 5, 19), "km, not miles", in_kilometres),
+    Fault("dep_delay", dt.date(2013, 9, 9), dt.date(2013, 9, 15), "half null", half_null),
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from app.cli.demo.faults import FAULTS, Fault
@@ -21,7 +22,6 @@ class Line:
     feature: str
     first: dt.date
     last: dt.date | None
-    statistic: str
     peak: float
     cause: str
     fault: Fault | None
@@ -41,7 +41,6 @@ def _line(episode: Mapping[str, Any], zone: ZoneInfo, faults: Sequence[Fault]) -
         feature=name or FEED,
         first=first,
         last=last,
-        statistic=str(episode["statistic"]),
         peak=float(episode["peak"]),
         cause=str(episode["cause"] or ""),
         fault=fault,
@@ -54,8 +53,8 @@ def _local(text: str, zone: ZoneInfo) -> dt.datetime:
 
 def rendered(found: Sequence[Line]) -> Table:
     """Lay the lines out for a terminal."""
-    table = Table(title="What drifted when", title_justify="left", title_style="bold", pad_edge=False)
-    for name in ("feature", "first", "last", "statistic"):
+    table = Table(title="What drifted when", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("feature", "first", "last"):
         table.add_column(name, no_wrap=True)
     table.add_column("peak", justify="right", no_wrap=True)
     table.add_column("cause", no_wrap=True)
@@ -65,7 +64,6 @@ def rendered(found: Sequence[Line]) -> Table:
             line.feature,
             line.first.isoformat(),
             line.last.isoformat() if line.last else "still open",
-            line.statistic,
             f"{line.peak:.1f}",
             line.cause,
             f"injected: {line.fault.what}" if line.fault else "",
