@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, literal, or_, select, text, update
 
 from app.storage import tables
+from app.storage.locks import Lock
 from app.storage.types import Instant
 
 
@@ -24,6 +25,9 @@ class ApiKey:
     last_used_us: int | None = None
 
 
+Held = tuple[ApiKey, bytes]
+
+
 def add(conn: Connection, key: ApiKey, *, hash_: bytes) -> None:
     """Store a new key."""
     values = {
@@ -38,10 +42,27 @@ def add(conn: Connection, key: ApiKey, *, hash_: bytes) -> None:
     conn.execute(insert(tables.api_key).values(values))
 
 
-def by_hash(conn: Connection, hash_: bytes) -> ApiKey | None:
-    """The key of this hash, expired or revoked ones too."""
-    row = conn.execute(select(tables.api_key).where(tables.api_key.c.hash == hash_)).one_or_none()
-    return None if row is None else _key(row)
+def lock(conn: Connection) -> None:
+    """Change keys one after another."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(:space, 0)"), {"space": Lock.KEYS})
+
+
+def held_by_id(conn: Connection, key_id: str) -> Held | None:
+    """The key of this id and its hash, expired or revoked ones too."""
+    row = conn.execute(select(tables.api_key).where(tables.api_key.c.id == key_id)).one_or_none()
+    return None if row is None else (_key(row), bytes(row.hash))
+
+
+def held(conn: Connection, *, ended_after_us: int) -> dict[str, Held]:
+    """All keys by id with their hashes, but those that ended long ago."""
+    columns = tables.api_key.c
+    where = [or_(ended.is_(None), ended > ended_after_us) for ended in (columns.revoked_at, columns.expires_at)]
+    return {row.id: (_key(row), bytes(row.hash)) for row in conn.execute(select(tables.api_key).where(*where))}
+
+
+def any_made(conn: Connection) -> bool:
+    """Whether a key was ever made, so that the open mode is over."""
+    return conn.scalar(select(tables.api_key.c.id).limit(1)) is not None
 
 
 def listed(conn: Connection) -> list[ApiKey]:
@@ -68,13 +89,6 @@ def touch(conn: Connection, uses: Mapping[str, int]) -> None:
     for key_id, used_us in sorted(uses.items()):
         newest = func.greatest(tables.api_key.c.last_used_at, literal(used_us, Instant))
         conn.execute(update(tables.api_key).where(tables.api_key.c.id == key_id).values(last_used_at=newest))
-
-
-def any_live(conn: Connection, now_us: int) -> bool:
-    """Whether any key is in force, so that the open mode is over."""
-    columns = tables.api_key.c
-    live = (columns.revoked_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > now_us))
-    return conn.scalar(select(columns.id).where(*live).limit(1)) is not None
 
 
 def _key(row: Row[Any]) -> ApiKey:

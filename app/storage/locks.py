@@ -13,3 +13,4 @@ class Lock(IntEnum):
     AUDIT = 1_147_430_405
     BASELINE = 1_147_430_406
     EVALUATE = 1_147_430_407
+    KEYS = 1_147_430_420
