@@ -23,6 +23,7 @@ FAST: Final[Mapping[str, str]] = {
     "DRIFTGAUGE_EVALUATE_INTERVAL": "200ms",
     "DRIFTGAUGE_REFRESH_INTERVAL": "50ms",
     "DRIFTGAUGE_REQUEST_DEADLINE": "60s",
+    "DRIFTGAUGE_LEDGER_RETENTION": "400h",
 }
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
@@ -145,8 +146,10 @@ class Service:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def tail(self, lines: int = 60) -> str:
-        """The last lines of the log."""
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        """The last lines of the log, and how the process ended if it did."""
+        ended = None if self.process is None else self.process.poll()
+        last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+        return "\n".join([*last, "still running" if ended is None else f"ended with {ended}"])
 
     def run(self, *arguments: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Run another command of the program against this service's data directory."""

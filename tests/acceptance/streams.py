@@ -32,6 +32,7 @@ DIRTY_CATEGORIES: Final[tuple[object, ...]] = (
         "\U0001f600",
     ),
 )
+STRANGE: Final = ("surplus", "\U0001f600", "", "a" * 300, "Amount", "a\nb", "\u202e")
 BAD_TIMES: Final[tuple[object, ...]] = (
     "",
     "yesterday",
@@ -69,10 +70,10 @@ def clean(random: Random, rows: int, *, start: int, hours: int = 4, shift: float
     return made
 
 
-def dirty(random: Random, rows: int, *, start: int, now: int, hours: int = 4) -> list[Any]:
-    """Rows with values, keys, times and versions of every sort, and things that are no rows."""
+def dirty(random: Random, rows: int, *, start: int, now: int, strange: bool = True) -> list[Any]:
+    """Rows with values, times and versions of every sort, things that are no rows, and strange names if wanted."""
     made: list[Any] = []
-    for row in clean(random, rows, start=start, hours=hours):
+    for row in clean(random, rows, start=start):
         for name in ("amount", "score", "count", "age", "flag", "constant"):
             if random.random() < 0.2:
                 row[name] = random.choice(DIRTY_NUMBERS)
@@ -83,7 +84,7 @@ def dirty(random: Random, rows: int, *, start: int, now: int, hours: int = 4) ->
             if random.random() < 0.03:
                 del row[name]
         if random.random() < 0.05:
-            row[random.choice(("surplus", "\U0001f600", "", "a" * 300, "Amount"))] = random.choice(DIRTY_NUMBERS)
+            row[random.choice(STRANGE if strange else ("surplus",))] = random.choice(DIRTY_NUMBERS)
         row["arm"] = random.choice(("canary", "v7", "default", None, "arm one"))
         if "timestamp" in row:
             row["timestamp"] = _time(random, row["timestamp"], now=now)
