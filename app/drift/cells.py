@@ -15,6 +15,7 @@ CELL_SHARE: Final = 0.9
 """Share of the windows that must lie in such cells: a clock change or a closed hour must not coarsen a whole model."""
 FALLBACK_WINDOWS: Final = 3
 """A cell with fewer windows borrows the next coarser cell."""
+_ALIGNED: Final = 1e-6
 _BLOCKS: Final = 4
 """Blocks that a reference must have to be left out one at a time."""
 
@@ -42,6 +43,22 @@ def blocks(starts: Ints) -> Ints:
         if len(np.unique(block)) >= _BLOCKS:
             return block
     return np.arange(len(starts))
+
+
+def leaning(grid: Grid, *, starts: Ints, slots: Ints) -> Floats:
+    """Mean lean of the windows of every slot, (slots,); where a slot has none, that of all."""
+    lean = grid.lean(starts, slots)
+    count = np.bincount(slots, minlength=grid.slots)
+    whole = float(lean.mean()) if len(lean) else 0.0
+    return np.where(count > 0, np.bincount(slots, weights=lean, minlength=grid.slots) / np.maximum(count, 1), whole)
+
+
+def straddle(grid: Grid, *, starts: Ints, slots: Ints, lean: Floats) -> tuple[Ints, Floats]:
+    """The other slot that each window lies in, measured by the reference's lean, and by how much of its length, (W,)."""
+    past = grid.lean(starts, slots) - lean[slots]
+    part = np.clip(np.abs(past), 0.0, 1.0)
+    part = np.where(part < _ALIGNED, 0.0, part)
+    return (slots + np.where(past > 0, 1, -1)) % grid.slots, part
 
 
 def _beside(counts: Ints, cell: Ints, block: Ints) -> Ints:

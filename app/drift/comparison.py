@@ -11,7 +11,7 @@ from app.drift.layout import ABSENT, Floats, Layout
 class Comparison:
     """Observed and expected shares p, q and their unit variance v, (W, B); rows n and m of either side, e = 1/n + 1/m, (W, F).
 
-    e is NaN where a side has no rows.
+    e is NaN where a side has no rows. `extra`, (W, B), is variance added where a window straddles two slots.
     """
 
     p: Floats
@@ -20,6 +20,7 @@ class Comparison:
     n: Floats
     m: Floats
     e: Floats
+    extra: Floats | None = None
 
 
 def compare(current: Floats, reference: Floats, *, layout: Layout, pseudo: Floats | None = None) -> Comparison:
@@ -41,3 +42,22 @@ def compare(current: Floats, reference: Floats, *, layout: Layout, pseudo: Float
     clear = np.clip(q, least, 1.0 - least)
     e = np.where(both, 1.0 / n_safe + 1.0 / m_safe, np.nan)
     return Comparison(p=p, q=q, v=clear * (1.0 - clear), n=n, m=m, e=e)
+
+
+def straddling(one: Comparison, other: Comparison, part: Floats) -> Comparison:
+    """Compare windows that lie by `part`, (W, 1), in the other slot: expected shares in proportion.
+
+    Within a slot traffic need not be even, so that bins in which the two slots differ are given that much more room.
+    """
+    q = (1.0 - part) * one.q + part * other.q
+    gap = one.q - other.q
+    usable = np.isfinite(other.e)
+    return Comparison(
+        p=one.p,
+        q=q,
+        v=(1.0 - part) * one.v + part * other.v,
+        n=one.n,
+        m=np.where(usable, (1.0 - part) * one.m + part * other.m, one.m),
+        e=np.where(usable, (1.0 - part) * one.e + part * other.e, np.nan),
+        extra=part * gap * gap,
+    )

@@ -72,6 +72,16 @@ class Grid:
         instants = starts_us if self.length_us <= HOUR_US else starts_us + self.length_us // 2
         return (self.local_us(instants) - MONDAY_US) % WEEK_US // self.slot_us
 
+    def lean(self, starts_us: NDArray[np.int64], slot: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How far after its slot's beginning each window begins by the local clock, in window lengths; 0 below an hour.
+
+        A clock change moves the lean of windows longer than an hour: they then straddle what used to be two slots.
+        """
+        if self.length_us < HOUR_US:
+            return np.zeros(len(starts_us))
+        late = (self.local_us(starts_us) - MONDAY_US - slot * self.slot_us) % WEEK_US
+        return np.where(late > WEEK_US // 2, late - WEEK_US, late) / self.length_us
+
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Cell of every slot at every level, shape (levels, slots), and the first cell number of each level, (levels + 1,)."""
         start = np.arange(self.slots, dtype=np.int64) * self.slot_us

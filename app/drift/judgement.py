@@ -8,13 +8,16 @@ from scipy.special import betainc
 
 from app.drift import distance
 from app.drift.calibration import Calibration
-from app.drift.comparison import Comparison, compare
+from app.drift.cells import straddle
+from app.drift.comparison import Comparison, compare, straddling
 from app.drift.context import Grid
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
-from app.drift.refit import expected_psi, lift, special_bins, standardised
+from app.drift.refit import TURNOVER, expected_psi, lift, special_bins, standardised
 
 STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
 SMALL_TVD: Final = 0.01
+_STRAY_ROWS: Final = 2
+"""So many rows in a special bin are no witness against a window."""
 _CELLS: Final = 2_000_000
 
 
@@ -41,11 +44,39 @@ class Judgement:
     volume_p: Floats
 
 
-def looked_up(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints) -> Comparison:
-    """Counts (W, total) beside what their slots' context expects."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The slots of windows, (W,), and the other slot that each lies in by `part` of its length."""
+
+    slot: Ints
+    other: Ints
+    part: Floats
+
+    def span(self, low: int, high: int) -> "Place":
+        """Windows low to high - 1."""
+        return Place(self.slot[low:high], self.other[low:high], self.part[low:high])
+
+
+def place(calibration: Calibration, starts: Ints, *, grid: Grid) -> Place:
+    """Find the slots of windows."""
+    slot = grid.slot(starts)
+    other, part = straddle(grid, starts=starts, slots=slot, lean=calibration.lean)
+    return Place(slot, other, part)
+
+
+def expected(layout: Layout, calibration: Calibration, *, place: Place, counts: Ints) -> Comparison:
+    """Counts (W, total) beside what their context expects."""
+    own = _looked_up(layout, calibration, slot=place.slot, counts=counts)
+    if not place.part.any():
+        return own
+    other = _looked_up(layout, calibration, slot=place.other, counts=counts)
+    return straddling(own, other, place.part[:, None])
+
+
+def _looked_up(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints) -> Comparison:
     row = calibration.row_of[slot].astype(np.int64)
     reference = calibration.sums[np.repeat(row, layout.sizes, axis=1), np.arange(int(layout.offsets[-1]))]
-    pseudo = layout.novelty * calibration.own_rows[row, np.arange(layout.features)]
+    pseudo = TURNOVER * layout.novelty * calibration.own_rows[row, np.arange(layout.features)]
     return compare(counts.astype(np.float64), reference.astype(np.float64), layout=layout, pseudo=pseudo)
 
 
@@ -54,11 +85,10 @@ def judge(
 ) -> Judgement:
     """Judge windows with starts (W,), counts (W, total) and rows (W,); the same digits however they are grouped."""
     step = max(_CELLS // max(int(layout.offsets[-1]), 1), 1)
-    slot = grid.slot(starts)
-    cuts = range(0, max(len(starts), 1), step)
+    where = place(calibration, starts, grid=grid)
+    cuts = [(at, min(at + step, len(starts))) for at in range(0, max(len(starts), 1), step)]
     parts = [
-        _judge(layout, calibration, slot=slot[at : at + step], counts=counts[at : at + step], rows=rows[at : at + step])
-        for at in cuts
+        _judge(layout, calibration, place=where.span(a, b), counts=counts[a:b], rows=rows[a:b]) for a, b in cuts
     ]
     if len(parts) == 1:
         return parts[0]
@@ -67,9 +97,10 @@ def judge(
     return Judgement(p=np.concatenate([part.p for part in parts], axis=1), **whole)
 
 
-def _judge(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints, rows: Ints) -> Judgement:
+def _judge(layout: Layout, calibration: Calibration, *, place: Place, counts: Ints, rows: Ints) -> Judgement:
     counts = np.ascontiguousarray(counts, dtype=np.int64)
-    seen = looked_up(layout, calibration, slot=slot, counts=counts)
+    slot = place.slot
+    seen = expected(layout, calibration, place=place, counts=counts)
     row = calibration.row_of[slot].astype(np.int64)
     enough = (seen.n >= max(calibration.min_rows, 1)) & np.isfinite(seen.e)
     judged = enough & calibration.calibrated
@@ -86,8 +117,10 @@ def _judge(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints
     baseline = layout.baseline[None, :]
     psi = distance.psi(counts, baseline, layout=layout)
     ks, e = distance.ks(counts, baseline, layout=layout)
-    psi_expected = calibration.psi.expected(expected_psi(layout, seen.n, inside=np.zeros(1)), row)
-    ks_expected = calibration.ks.expected(np.sqrt(e), row)
+    other = calibration.row_of[place.other].astype(np.int64)
+    part = place.part[:, None]
+    psi_expected = calibration.psi.expected(expected_psi(layout, seen.n, inside=np.zeros(1)), row, other=other, part=part)
+    ks_expected = calibration.ks.expected(np.sqrt(e), row, other=other, part=part)
     return Judgement(
         slot=slot,
         judged=judged,
@@ -101,7 +134,7 @@ def _judge(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints
         ks_expected=np.where(judged, ks_expected, np.nan),
         ratio=np.where(judged, psi / psi_expected, np.nan),
         tvd=np.where(enough, distance.tvd(seen.p, seen.q, layout=layout), np.nan),
-        volume_p=np.where(calibration.volume_calibrated, calibration.volume.p(rows, slot), np.nan),
+        volume_p=np.where(calibration.volume_calibrated, calibration.volume.p(rows, place.slot, other=place.other, part=place.part), np.nan),
     )
 
 
@@ -119,7 +152,7 @@ def _independent(
     rows = np.where(empty, calibration.rows, seen.m)
     if s == 1:
         own = np.where(empty, calibration.own_rows[-1], calibration.own_rows[row, column])
-        known = known + layout.novelty * own
-    found = counts[:, mine].astype(np.float64)
+        known = known + TURNOVER * layout.novelty * own
+    found = counts[:, mine] - _STRAY_ROWS
     odds = seen.n / np.maximum(seen.n + rows, 1.0)
-    return np.where(found > 0, betainc(np.maximum(found, 1.0), known + 0.5, odds), 1.0)
+    return np.where(found > 0, betainc(np.maximum(found, 1), known + 0.5, odds), 1.0)

@@ -21,16 +21,18 @@ class Normal:
     place: Floats
     tail: Tail
 
-    def expected(self, nu: Floats, row: Ints) -> Floats:
-        """Expected score of windows whose nu and context row are given, (W, F)."""
-        return self.slope * nu + self.place[row, np.arange(row.shape[1])] + _TINY
+    def expected(self, nu: Floats, row: Ints, *, other: Ints, part: Floats) -> Floats:
+        """Expected score of windows whose nu and context row are given, (W, F), `part` of them in another row."""
+        column = np.arange(row.shape[1])
+        place = (1.0 - part) * self.place[row, column] + part * self.place[other, column]
+        return self.slope * nu + place + _TINY
 
     def p(self, score: Floats, expected: Floats) -> Floats:
         """Upper probability of scores, (W, F)."""
         return self.tail.p(log_ratio(score, expected))
 
-    def line(self, p: float, expected: Floats) -> Floats:
-        """The score whose probability is p where this much is expected, (W, F)."""
+    def line(self, p: float | Floats, expected: Floats) -> Floats:
+        """The score whose probability is p, one or (F,), where this much is expected, (W, F)."""
         return np.exp(self.tail.score(np.array([p]))) * expected
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from app.drift import distance, normal, tail, volume, wobble
 from app.drift.autocorrelation import factor
 from app.drift.calibration import Calibration
-from app.drift.cells import blocks, cells_of
+from app.drift.cells import blocks, cells_of, leaning
 from app.drift.comparison import Comparison, compare
 from app.drift.context import DAY_US, Grid
 from app.drift.evidence import worst
@@ -20,6 +20,8 @@ from app.drift.trailing import Trailing
 CHUNK: Final = 400_000
 """Window-bins worked on at once: what a cache holds, and what bounds the memory."""
 _LEAST_LIVE: Final = 30
+TURNOVER: Final = 2.0
+"""Categories come and go: live windows hold about twice the unseen rows that singletons alone promise."""
 
 
 def special_bins(layout: Layout) -> tuple[Ints, Ints, Ints]:
@@ -46,6 +48,7 @@ def expected_psi(layout: Layout, n: Floats, *, inside: Floats) -> Floats:
 def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30, chunk: int = CHUNK) -> Calibration:
     """Fit every feature by itself; the chunk changes the memory, never a digit."""
     slots = grid.slot(reference.starts)
+    lean = leaning(grid, starts=reference.starts, slots=slots)
     parts: list[Calibration] = []
     everyone = np.ones(len(reference), dtype=np.bool_)
     accepted = everyone if reference.volume_accepted is None else reference.volume_accepted
@@ -55,7 +58,7 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     while first < layout.features:
         last = int(np.searchsorted(layout.offsets, layout.offsets[first] + per, side="right")) - 1
         last = min(max(last, first + 1), layout.features)
-        parts.append(_part(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows, rows=rows))
+        parts.append(_part(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows, rows=rows, lean=lean))
         first = last
     return joined(parts)
 
@@ -70,6 +73,7 @@ def _part(
     grid: Grid,
     least: int,
     rows: volume.VolumeCalibration,
+    lean: Floats,
 ) -> Calibration:
     layout = whole.part(first, last)
     features = layout.features
@@ -84,7 +88,7 @@ def _part(
     row = cells.row_of[slots]
     own = np.where(reference.own[:, None], n, 0.0)
     column = np.arange(features)
-    pseudo = layout.novelty * (cells.own_rows[row, column] - own)
+    pseudo = TURNOVER * layout.novelty * (cells.own_rows[row, column] - own)
     seen = compare(x, cells.rest.astype(np.float64), layout=layout, pseudo=pseudo if layout.novelty.any() else None)
     judged &= np.isfinite(seen.e)
     sampling, lasting = _wobble(seen, judged, layout=layout, own=reference.own)
@@ -126,6 +130,7 @@ def _part(
         witnesses=np.count_nonzero(judged, axis=0),
         days=days,
         volume=rows,
+        lean=lean,
         min_rows=least,
     )
 
@@ -150,7 +155,8 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
     """z of every bin, (W, B): the difference of shares in units of its own normal wobble; 0 where nothing is known."""
     e = np.repeat(np.where(np.isfinite(seen.e), seen.e, 1.0), layout.sizes, axis=1)
     known = np.repeat(np.isfinite(seen.e), layout.sizes, axis=1)
-    z = (seen.p - seen.q) / np.sqrt(seen.v * (sampling * e + lasting))
+    variance = seen.v * (sampling * e + lasting)
+    z = (seen.p - seen.q) / np.sqrt(variance if seen.extra is None else variance + seen.extra)
     return np.where(known, z, 0.0)
 
 
@@ -208,5 +214,6 @@ def joined(parts: list[Calibration]) -> Calibration:
         witnesses=beside("witnesses", 0),
         days=beside("days", 0),
         volume=parts[0].volume,
+        lean=parts[0].lean,
         min_rows=parts[0].min_rows,
     )

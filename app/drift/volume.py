@@ -31,10 +31,13 @@ class VolumeCalibration:
     worst: float
     witnesses: int
 
-    def p(self, rows: Ints, slot: Ints) -> Floats:
-        """Probability of a number of rows as far from normal as this, (W,); NaN where nothing is known."""
+    def p(self, rows: Ints, slot: Ints, *, other: Ints, part: Floats) -> Floats:
+        """Probability of rows as far from normal, (W,), of windows that lie by `part` in another slot; NaN if unknown."""
         mean, windows = self.mean[slot], self.windows[slot]
-        logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=self.lasting)
+        gap = np.log((self.mean[other] + 0.5) / (mean + 0.5))
+        mean = (1.0 - part) * mean + part * self.mean[other]
+        lasting = self.lasting + part * gap * gap
+        logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=lasting)
         p = self.tail.p(logs[:, None])[:, 0]
         small = np.abs(np.log((rows + 0.5) / (mean + 0.5))) < _SMALL
         return np.where(windows > 0, np.where(small, 1.0, p), np.nan)
