@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from app.cli.demo.faults import FAULTS, Fault
@@ -53,7 +52,7 @@ def _local(text: str, zone: ZoneInfo) -> dt.datetime:
 
 def rendered(found: Sequence[Line]) -> Table:
     """Lay the lines out for a terminal."""
-    table = Table(title="What drifted when", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="What drifted when", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for name in ("feature", "first", "last"):
         table.add_column(name, no_wrap=True)
     table.add_column("peak", justify="right", no_wrap=True)
