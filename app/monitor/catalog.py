@@ -4,8 +4,10 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.drift.baseline import Baseline
+from app.drift.windows import WEEK_US
 from app.errors import Conflict, NotFound
 from app.monitor.configuration import Configuration, restored
 from app.storage import baselines, models
@@ -13,6 +15,7 @@ from app.storage.baselines import Activation
 from app.storage.database import Database
 
 KEPT_BASELINES = 64
+GAP_WEEKS = 8
 NO_BASELINE_RETRY_S = 30
 
 
@@ -48,6 +51,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._watched: dict[str, tuple[float, Watched]] = {}
         self._baselines: OrderedDict[int, Baseline] = OrderedDict()
+        self._gaps: dict[int, int | None] = {}
 
     def watched(self, name: str, *, fresh: bool = False) -> Watched:
         """Give a model by name; NotFound when there is none."""
@@ -87,3 +91,13 @@ class Catalog:
             while len(self._baselines) > KEPT_BASELINES:
                 self._baselines.popitem(last=False)
         return loaded
+
+    def longest_gap(self, baseline_id: int) -> int | None:
+        """Give the longest pause between windows of the baseline's last eight weeks, in microseconds."""
+        if baseline_id not in self._gaps:
+            with self._database.snapshot() as conn:
+                starts = baselines.window_starts(conn, baseline_id)
+            recent = [start for start in starts if start >= starts[-1] - GAP_WEEKS * WEEK_US]
+            gaps = [after - before for before, after in pairwise(recent)]
+            self._gaps[baseline_id] = max(gaps, default=None)
+        return self._gaps[baseline_id]

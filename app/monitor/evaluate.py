@@ -1,35 +1,35 @@
-"""The road of a window: folded counts, scores, gauges."""
+"""The road of a window: folded counts, scores, evidence, episodes, gauges."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.drift.baseline import Baseline
-from app.drift.bins import NumericBins
-from app.drift.scores import Scores, Statistic, score
 from app.monitor.catalog import Watched
+from app.monitor.chronicle import Arm, resume, walk_week
 from app.monitor.gauges import publish
+from app.monitor.incidents import keep
+from app.monitor.judged import HIDDEN
+from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
-from app.monitor.standing import MEAN
 from app.storage import exposition, fold, scores, windows
-from app.storage.scores import ScoredWindow, StatisticRow
-from app.storage.windows import WindowCounts, WindowRow
+from app.storage.database import Connection
+from app.storage.scores import ScoredWindow
+from app.storage.turns import take_turn
 
-CHUNK = 64
-STATUSES = ("ok", "insufficient_rows")
-SCORED = 0
-INSUFFICIENT_ROWS = 1
+TURN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """How much one evaluation did."""
 
-    windows: int
-    scores: int
+    windows: int = 0
+    scores: int = 0
+
+    def __add__(self, other: "Evaluation") -> "Evaluation":
+        """Add up two rounds."""
+        return Evaluation(self.windows + other.windows, self.scores + other.scores)
 
 
 def fold_all(service: Service, model_id: int) -> int:
@@ -43,153 +43,81 @@ def fold_all(service: Service, model_id: int) -> int:
         total += folded
 
 
-def closed_before(service: Service, watched: Watched) -> int:
-    """Give the instant before which a window must start to be closed by now."""
-    return service.now_us() - service.policy.close_delay_us - watched.configuration.window + 1
+def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evaluation:
+    """Walk every version on from its last walked window, or from the week of the first window that changed.
 
-
-def evaluate_dirty(service: Service, watched: Watched) -> Evaluation:
-    """Score every closed window that changed since it was scored."""
+    A model is evaluated by one replica at a time; without `wait` a model that is taken is left to the other.
+    """
     fold_all(service, watched.id)
-    with service.database.snapshot() as conn:
-        rows = windows.dirty(conn, watched.id, start_before_us=closed_before(service, watched))
-    return _evaluate(service, watched, rows)
+    done = Evaluation()
+    with service.database.snapshot() as read:
+        versions = windows.versions(read, watched.id)
+    for version in versions:
+        while (walked := _step(service, watched, version, wait=wait)) is not None:
+            done += walked
+    return done
 
 
-def evaluate_range(
-    service: Service, watched: Watched, *, from_us: int | None = None, to_us: int | None = None
-) -> Evaluation:
-    """Score every closed window of a range that has rows, changed or not."""
-    fold_all(service, watched.id)
-    before = closed_before(service, watched)
-    with service.database.snapshot() as conn:
-        rows = windows.listed(conn, watched.id, from_us=from_us, to_us=min(before, to_us or before))
-    return _evaluate(service, watched, rows)
+def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Evaluation | None:
+    """Walk one week of one version and commit it; None when nothing is left to walk, or it is not our turn."""
+    with service.database.transaction(deadline_s=TURN_S) as conn:
+        if not take_turn(conn, watched.id, wait=wait):
+            return None
+        with service.database.snapshot(deadline_s=TURN_S) as read:
+            arms = _arms(service, read, watched, version)
+            for arm in arms:
+                lines = lines_of(read, watched, arm.baseline)
+                rulebook = Rulebook.of(
+                    watched.configuration, arm.baseline, lines=lines, version=version, min_rows=service.policy.min_rows
+                )
+                point = resume(conn, arm, rulebook)
+                if point is None:
+                    continue
+                found = walk_week(read, conn, arm, rulebook, point, now_us=service.now_us())
+                scores.save_many(conn, watched.id, found)
+                keep(conn, watched, version, arms=arms)
+                exposition.bump(conn)
+                return _size(found)
+    return None
+
+
+def _arms(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
+    """List the baselines that the version's closed windows were counted on, oldest first."""
+    before = service.now_us() - service.policy.close_delay_us - watched.configuration.window + 1
+    rows = windows.listed(read, watched.id, to_us=before, version=version)
+    found: list[Arm] = []
+    for baseline_id in sorted({row.baseline_id for row in rows}):
+        own = [row for row in rows if row.baseline_id == baseline_id]
+        found.append(
+            Arm(
+                model_id=watched.id,
+                version=version,
+                baseline_id=baseline_id,
+                baseline=service.catalog.baseline(baseline_id),
+                starts=np.array([row.start_us for row in own], np.int64),
+                dirty=np.array([row.revision > row.scored_revision for row in own], np.bool_),
+            )
+        )
+    return found
+
+
+def _size(found: Sequence[ScoredWindow]) -> Evaluation:
+    numbers = sum(
+        int(np.isfinite(row.values).sum())
+        for window in found
+        for statistic, row in window.statistics.items()
+        if statistic not in HIDDEN
+    )
+    return Evaluation(len(found), numbers)
 
 
 def evaluate_now(
     service: Service, watched: Watched, *, from_us: int | None = None, to_us: int | None = None
 ) -> Evaluation:
-    """Score a range and show it on /metrics before answering."""
-    done = evaluate_range(service, watched, from_us=from_us, to_us=to_us)
+    """Score what is due and show it on /metrics before answering; tells how much of the range is scored."""
+    evaluate(service, watched, wait=True)
     service.instruments.evaluated(watched.model.name, at_us=service.now_us())
     publish(service)
-    return done
-
-
-def _evaluate(service: Service, watched: Watched, rows: Sequence[WindowRow]) -> Evaluation:
-    count = values = 0
-    for (version, baseline_id), group in groupby(sorted(rows, key=_place), key=lambda row: _place(row)[:2]):
-        baseline = service.catalog.baseline(baseline_id)
-        starts = np.array([row.start_us for row in group], np.int64)
-        for chunk in _counts(service, watched, starts, version=version, baseline_id=baseline_id):
-            scored = entries(
-                baseline,
-                chunk,
-                version=version,
-                baseline_id=baseline_id,
-                min_rows=service.policy.min_rows,
-                now_us=service.now_us(),
-            )
-            with service.database.transaction() as conn:
-                scores.save_many(conn, watched.id, scored)
-                exposition.bump(conn)
-            count += len(scored)
-            values += sum(int(np.isfinite(row.values).sum()) for one in scored for row in one.statistics.values())
-    return Evaluation(count, values)
-
-
-def _place(row: WindowRow) -> tuple[str, int, int]:
-    return row.version, row.baseline_id, row.start_us
-
-
-def _counts(
-    service: Service, watched: Watched, starts: NDArray[np.int64], *, version: str, baseline_id: int
-) -> Iterator[WindowCounts]:
-    """Read the counts of the given windows, in their order, a few at a time."""
-    for first in range(0, len(starts), CHUNK):
-        wanted = starts[first : first + CHUNK]
-        with service.database.snapshot() as conn:
-            for chunk in windows.counts(
-                conn,
-                watched.id,
-                baseline_id=baseline_id,
-                version=version,
-                from_us=int(wanted[0]),
-                to_us=int(wanted[-1]) + 1,
-                chunk=CHUNK,
-            ):
-                mine = np.isin(chunk.starts, wanted)
-                yield WindowCounts(
-                    chunk.starts[mine], chunk.rows[mine], chunk.counts[mine], chunk.sums[mine], chunk.revisions[mine]
-                )
-
-
-def entries(  # noqa: PLR0913 - a stored window tells all of it
-    baseline: Baseline,
-    chunk: WindowCounts,
-    *,
-    version: str,
-    baseline_id: int,
-    min_rows: int,
-    now_us: int,
-) -> list[ScoredWindow]:
-    """Score windows of one baseline and version, ready to be stored; those of too few rows get no numbers."""
-    scored = score(baseline, chunk.counts, chunk.rows)
-    means = mean(baseline, chunk.counts, chunk.sums)
-    return [
-        ScoredWindow(
-            start_us=int(chunk.starts[one]),
-            version=version,
-            baseline_id=baseline_id,
-            rows=int(chunk.rows[one]),
-            revision=int(chunk.revisions[one]),
-            computed_us=now_us,
-            statistics=_statistics(scored, means, one, rows=int(chunk.rows[one]), enough=chunk.rows[one] >= min_rows),
-        )
-        for one in range(len(chunk.starts))
-    ]
-
-
-def _statistics(
-    scored: Scores, means: NDArray[np.float64], one: int, *, rows: int, enough: bool
-) -> dict[str, StatisticRow]:
-    rows_of: dict[str, StatisticRow] = {}
-    for statistic, values in scored.values.items():
-        applies = ~np.isnan(values[one])
-        status = np.where(applies & (not enough), INSUFFICIENT_ROWS, SCORED).astype(np.int16)
-        is_ks = statistic is Statistic.KS
-        rows_of[statistic.value] = StatisticRow(
-            values=_shown(values[one], enough=enough),
-            high=_shown(scored.ks_high[one], enough=enough) if is_ks else None,
-            p_values=_shown(scored.ks_p[one], enough=enough) if is_ks else None,
-            status=status,
-            warning=None,
-            critical=None,
-        )
-    rows_of[Statistic.VOLUME.value] = StatisticRow(
-        values=np.array([float(rows)]), high=None, p_values=None, status=None, warning=None, critical=None
-    )
-    rows_of[MEAN] = StatisticRow(values=means[one], high=None, p_values=None, status=None, warning=None, critical=None)
-    return rows_of
-
-
-def _shown(values: NDArray[np.float64], *, enough: bool) -> NDArray[np.float64]:
-    return values if enough else np.full_like(values, np.nan)
-
-
-def mean(baseline: Baseline, counts: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the mean of the finite values of each numeric feature, NaN without any; shape (windows, features).
-
-    Rounded to twelve significant digits, because the last ones of a sum depend on the order of its rows.
-    """
-    finite = np.zeros(sums.shape)
-    for position, feature in enumerate(baseline.features):
-        if isinstance(feature.bins, NumericBins):
-            first = int(baseline.offsets[position])
-            finite[:, position] = counts[:, first : first + feature.bins.finite].sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        raw = np.where(finite > 0, sums / finite, np.nan)
-        digits = 10.0 ** (11 - np.floor(np.log10(np.abs(raw))))
-        rounded = np.rint(raw * digits) / digits
-    return np.where(np.isfinite(rounded), rounded, raw)
+    with service.database.snapshot() as conn:
+        found = scores.counted(conn, watched.id, from_us=from_us, to_us=to_us, without=sorted(HIDDEN))
+    return Evaluation(*found)

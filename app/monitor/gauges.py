@@ -3,14 +3,20 @@
 from collections.abc import Iterator, Mapping
 
 from app.drift.scores import Statistic
-from app.metrics.snapshot import FeatureView, ModelView, VersionView
+from app.metrics.snapshot import EpisodeView, FeatureView, ModelView, VersionView
+from app.monitor.catalog import Watched
 from app.monitor.configuration import restored
 from app.monitor.lines import Lines
+from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import features, resolved
-from app.storage import baselines, models, scores, thresholds, windows
+from app.storage import baselines, episodes, models, scores, thresholds, windows
 from app.storage.database import Connection
+from app.storage.episodes import Episode
 from app.storage.scores import ScoredWindow
+
+SILENT_WINDOWS = 3
+SILENT_GAPS = 3
 
 
 def publish(service: Service) -> None:
@@ -22,32 +28,57 @@ def publish(service: Service) -> None:
 
 def _views(service: Service, conn: Connection) -> Iterator[ModelView]:
     newest = scores.newest(conn)
-    stored = thresholds.all_models(conn)
     for model in models.listed(conn):
-        configuration = restored(model.config)
-        schedule = baselines.schedule(conn, model.id)
-        active = baselines.active_at(schedule, service.now_us())
-        lines = Lines(stored.get(model.id, []))
-        received = windows.last_received(conn, model.id)
-        mine = {window.version: window for window in newest.get(model.id, [])}
-        last = judged(conn, model.id, mine, min_rows=service.policy.min_rows)
+        watched = Watched(model, restored(model.config), baselines.schedule(conn, model.id))
+        active = baselines.active_at(watched.schedule, service.now_us())
+        info = None if active is None else baselines.find(conn, model.id, active.number)
         yield ModelView(
             model.name,
-            baseline=None if active is None else active.number,
-            baseline_created_us=None if active is None else active.activated_us,
-            pages_per_month=configuration.pages_per_month,
-            versions=[
-                _version(
-                    service,
-                    version,
-                    mine.get(version),
-                    last.get(version),
-                    lines=lines,
-                    length_us=configuration.window,
-                    last_row_us=received.get(version),
-                )
-                for version in sorted(mine.keys() | received.keys())
+            baseline=None if info is None else info.number,
+            baseline_created_us=None if info is None else info.created_us,
+            pages_per_month=watched.configuration.pages_per_month,
+            versions=list(_versions(service, conn, watched, newest.get(model.id, []))),
+        )
+
+
+def _versions(
+    service: Service, conn: Connection, watched: Watched, newest: list[ScoredWindow]
+) -> Iterator[VersionView]:
+    mine = {window.version: window for window in newest}
+    last = judged(conn, watched.id, mine, min_rows=service.policy.min_rows)
+    received = windows.last_received(conn, watched.id)
+    stored = thresholds.listed(conn, watched.id)
+    running = open_episodes(conn, watched.id)
+    for version in sorted(mine.keys() | received.keys()):
+        window = mine.get(version)
+        if window is None:
+            yield VersionView(version, last_row_us=received.get(version))
+            continue
+        scored = last.get(version) or window
+        baseline = service.catalog.baseline(scored.baseline_id)
+        lines = Lines(stored, page=budget_line(watched.configuration, len(baseline.features)))
+        episodes_of = running.get(version, [])
+        standings = features(
+            baseline,
+            window,
+            last.get(version),
+            lines=lines,
+            min_rows=service.policy.min_rows,
+            episodes={one.feature: one for one in episodes_of},
+        )
+        volume = window.statistics.get(Statistic.VOLUME)
+        yield VersionView(
+            version,
+            features=[
+                FeatureView(one.name, one.status, one.scored, one.scores, one.lines, one.mean) for one in standings
             ],
+            window_start_us=window.start_us,
+            window_end_us=window.start_us + watched.configuration.window,
+            volume=window.rows,
+            volume_thresholds=resolved(lines, volume, 0, statistic=Statistic.VOLUME, feature="", version=version),
+            last_row_us=received.get(version),
+            silence_us=silence_us(service, watched, scored.baseline_id),
+            episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in episodes_of],
         )
 
 
@@ -63,32 +94,17 @@ def judged(
     return found
 
 
-def _version(  # noqa: PLR0913 - a view shows all of it
-    service: Service,
-    version: str,
-    newest: ScoredWindow | None,
-    last: ScoredWindow | None,
-    *,
-    lines: Lines,
-    length_us: int,
-    last_row_us: int | None,
-) -> VersionView:
-    if newest is None:
-        return VersionView(version, last_row_us=last_row_us)
-    standings = features(
-        service.catalog.baseline((last or newest).baseline_id),
-        newest,
-        last,
-        lines=lines,
-        min_rows=service.policy.min_rows,
-    )
-    volume = newest.statistics.get(Statistic.VOLUME)
-    return VersionView(
-        version,
-        features=[FeatureView(one.name, one.status, one.scored, one.scores, one.lines, one.mean) for one in standings],
-        window_start_us=newest.start_us,
-        window_end_us=newest.start_us + length_us,
-        volume=newest.rows,
-        volume_thresholds=resolved(lines, volume, 0, statistic=Statistic.VOLUME, feature="", version=version),
-        last_row_us=last_row_us,
-    )
+def open_episodes(conn: Connection, model_id: int) -> dict[str, list[Episode]]:
+    """Give the open episodes of each version, oldest first."""
+    found: dict[str, list[Episode]] = {}
+    for one in episodes.listed(conn, model_id, open_only=True):
+        found.setdefault(one.version, []).append(one)
+    return found
+
+
+def silence_us(service: Service, watched: Watched, baseline_id: int) -> int | None:
+    """Tell how long a feed may be quiet: three windows, or three times the longest gap of the reference if longer."""
+    gap = service.catalog.longest_gap(baseline_id)
+    if gap is None:
+        return None
+    return max(SILENT_WINDOWS * watched.configuration.window, SILENT_GAPS * gap)

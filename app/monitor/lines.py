@@ -10,11 +10,13 @@ from app.storage.thresholds import StoredThreshold
 SEVERITIES: Final = ("warning", "critical")
 FIXED: Final = "fixed"
 CALIBRATED: Final = "calibrated"
+BUDGET: Final = "budget"
+USUAL_P: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where a severity begins: a fixed value, or one calibrated to a p-value; neither means off."""
+    """Where a severity begins: a fixed value, one calibrated to a p-value, or evidence under the budget; else off."""
 
     mode: str | None = None
     value: float | None = None
@@ -29,10 +31,13 @@ class Line:
 
 
 DEFAULTS: Final[Mapping[tuple[str, str], Line]] = {
-    (Statistic.PSI, "warning"): Line(FIXED, 0.1),
-    (Statistic.PSI, "critical"): Line(FIXED, 0.25),
-    (Statistic.KS, "warning"): Line(FIXED, 0.1),
-    (Statistic.KS, "critical"): Line(FIXED, 0.2),
+    (Statistic.PSI, "warning"): Line(CALIBRATED, p=USUAL_P),
+    (Statistic.KS, "warning"): Line(CALIBRATED, p=USUAL_P),
+    (Statistic.EVIDENCE, "critical"): Line(BUDGET),
+    (Statistic.NULL_RATIO, "critical"): Line(BUDGET),
+    (Statistic.UNSEEN_RATIO, "critical"): Line(BUDGET),
+    (Statistic.INVALID_RATIO, "critical"): Line(BUDGET),
+    (Statistic.VOLUME, "critical"): Line(BUDGET),
 }
 OFF: Final = Line()
 
@@ -40,8 +45,9 @@ OFF: Final = Line()
 class Lines:
     """The lines of one model."""
 
-    def __init__(self, stored: Iterable[StoredThreshold]) -> None:
-        """Index the thresholds that people have set."""
+    def __init__(self, stored: Iterable[StoredThreshold], *, page: float) -> None:
+        """Index the thresholds that people have set; `page` is the evidence that the budget allows."""
+        self.page = page
         self._stored = {(one.statistic, one.feature, one.version): one for one in stored}
 
     def line(self, statistic: str, severity: str, *, feature: str, version: str) -> Line:
@@ -63,6 +69,7 @@ class Lines:
                 yield _document(statistic, severity, line, feature=feature, version=version, source=source)
         for (statistic, severity), line in DEFAULTS.items():
             if (statistic, None, None) not in self._stored:
+                line = Line(BUDGET, self.page) if line.mode == BUDGET else line  # noqa: PLW2901 - the same line, filled in
                 yield _document(statistic, severity, line, feature=None, version=None, source="default")
 
 
@@ -74,7 +81,7 @@ def _document(  # noqa: PLR0913 - the fields of the published row
         "feature": feature,
         "version": version,
         "severity": severity,
-        "mode": line.mode or "off",
+        "mode": CALIBRATED if line.mode == BUDGET else line.mode or "off",
         "value": line.value,
         "p": line.p,
         "source": source,

@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from app.drift.baseline import Baseline
 from app.drift.scores import Statistic
 from app.errors import NotFound
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
-from app.monitor.evaluate import STATUSES
 from app.monitor.instants import instant_text
+from app.monitor.judged import HIDDEN, INSUFFICIENT_ROWS, STATUSES
 from app.monitor.lines import Lines
+from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
-from app.monitor.standing import MEAN, resolved
+from app.monitor.standing import resolved
 from app.storage import baselines, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
 from app.wire.partition import described
@@ -107,14 +109,15 @@ def list_scores(  # noqa: PLR0913 - what a reader may ask
             version=version,
             statistics=None if statistic is None else [statistic],
         )
-        lines = Lines(thresholds.listed(conn, watched.id))
+        stored = thresholds.listed(conn, watched.id)
     for window in sorted(scored, key=lambda one: (one.start_us, one.version, one.baseline_id)):
-        yield from _rows(service, window, lines=lines, feature=feature)
+        baseline = service.catalog.baseline(window.baseline_id)
+        lines = Lines(stored, page=budget_line(watched.configuration, len(baseline.features)))
+        yield from _rows(baseline, window, lines=lines, feature=feature)
 
 
-def _rows(service: Service, window: ScoredWindow, *, lines: Lines, feature: str | None) -> Iterator[dict[str, Any]]:
-    reference = service.catalog.baseline(window.baseline_id)
-    positions = sorted((one.name, position) for position, one in enumerate(reference.features))
+def _rows(baseline: Baseline, window: ScoredWindow, *, lines: Lines, feature: str | None) -> Iterator[dict[str, Any]]:
+    positions = sorted((one.name, position) for position, one in enumerate(baseline.features))
     start = instant_text(window.start_us)
     volume = window.statistics.get(Statistic.VOLUME.value)
     if volume is not None and feature in {None, ""}:
@@ -124,7 +127,7 @@ def _rows(service: Service, window: ScoredWindow, *, lines: Lines, feature: str 
             continue
         for statistic in sorted(window.statistics):
             row = window.statistics[statistic]
-            if statistic in {Statistic.VOLUME.value, MEAN}:
+            if statistic in HIDDEN or statistic == Statistic.VOLUME.value:
                 continue
             if np.isnan(row.values[position]) and (row.status is None or not row.status[position]):
                 continue
@@ -135,16 +138,17 @@ def _row(  # noqa: PLR0913 - a row tells all of it
     window: ScoredWindow, start: str, feature: str, *, lines: Lines, statistic: str, position: int
 ) -> dict[str, Any]:
     row = window.statistics[statistic]
+    code = 0 if row.status is None else int(row.status[position])
     shown: dict[str, Any] = {
         "window_start": start,
         "feature": feature,
         "version": window.version,
         "statistic": statistic,
-        "value": _number(row.values, position),
+        "value": None if code == INSUFFICIENT_ROWS else _number(row.values, position),
         "threshold": resolved(lines, row, position, statistic=statistic, feature=feature, version=window.version),
         "p_value": _number(row.p_values, position),
         "rows": window.rows,
-        "status": STATUSES[0 if row.status is None else int(row.status[position])],
+        "status": STATUSES[code],
     }
     if row.high is not None:
         shown["low"] = shown["value"]

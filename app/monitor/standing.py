@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.scores import Statistic
-from app.monitor.lines import CALIBRATED, FIXED, SEVERITIES, Lines
+from app.monitor.judged import CALIBRATING, HIDDEN
+from app.monitor.lines import BUDGET, CALIBRATED, FIXED, SEVERITIES, Lines
+from app.storage.episodes import Episode
 from app.storage.scores import ScoredWindow, StatisticRow
-
-MEAN: Final = "mean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class FeatureStanding:
     scores: Mapping[str, float | None]
     lines: Mapping[tuple[str, str], float | None]
     mean: float | None
+    episode: Episode | None
 
 
 def resolved(  # noqa: PLR0913 - what a line depends on
@@ -34,12 +34,13 @@ def resolved(  # noqa: PLR0913 - what a line depends on
     for severity in SEVERITIES:
         line = lines.line(statistic, severity, feature=feature, version=version)
         drawn = None if row is None else row.warning if severity == "warning" else row.critical
+        shown[severity] = None
         if line.mode == FIXED:
             shown[severity] = line.value
-        elif line.mode == CALIBRATED:
-            shown[severity] = None if drawn is None else number(drawn[position])
-        else:
-            shown[severity] = None
+        elif line.mode == BUDGET and statistic == Statistic.EVIDENCE:
+            shown[severity] = lines.page
+        elif line.mode == CALIBRATED and drawn is not None:
+            shown[severity] = number(drawn[position])
     return shown
 
 
@@ -48,32 +49,64 @@ def number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def features(
-    baseline: Baseline, newest: ScoredWindow, last: ScoredWindow | None, *, lines: Lines, min_rows: int
+def features(  # noqa: PLR0913 - where a feature stands depends on all of them
+    baseline: Baseline,
+    newest: ScoredWindow,
+    last: ScoredWindow | None,
+    *,
+    lines: Lines,
+    min_rows: int,
+    episodes: Mapping[str, Episode],
 ) -> Iterator[FeatureStanding]:
-    """Tell where each feature stands: `newest` is the last window, `last` the last one with enough rows."""
-    enough = newest.rows >= min_rows
+    """Tell where each feature stands.
+
+    `newest` is the last window, `last` the last one with enough rows, `episodes` the open episode of each feature.
+    """
+    statistics = {} if last is None else {name: row for name, row in last.statistics.items() if name not in HIDDEN}
+    volume = statistics.pop(Statistic.VOLUME.value, None)
+    enough = newest.rows >= min_rows and volume is not None
+    waiting = statistics[Statistic.EVIDENCE].status if Statistic.EVIDENCE in statistics else None
+    means = None if last is None else last.statistics.get("mean")
     for position, feature in enumerate(baseline.features):
         scores: dict[str, float | None] = {}
         drawn: dict[tuple[str, str], float | None] = {}
-        for statistic, row in {} if last is None else last.statistics.items():
-            if statistic in {MEAN, Statistic.VOLUME}:
-                continue
+        for statistic, row in statistics.items():
             value = number(row.values[position])
             if value is None:
                 continue
             scores[statistic] = value
             both = resolved(lines, row, position, statistic=statistic, feature=feature.name, version=newest.version)
             drawn |= {(statistic, severity): line for severity, line in both.items()}
-        mean = None if last is None or MEAN not in last.statistics else number(last.statistics[MEAN].values[position])
-        status = _status(scores, drawn) if enough else "insufficient_rows"
-        yield FeatureStanding(feature.name, status, enough and bool(scores), scores, drawn, mean)
+        episode = episodes.get(feature.name)
+        calibrating = waiting is not None and waiting[position] == CALIBRATING
+        yield FeatureStanding(
+            name=feature.name,
+            status=_status(scores, drawn, enough=enough, calibrating=calibrating, episode=episode),
+            scored=enough and not calibrating,
+            scores=scores,
+            lines=drawn,
+            mean=None if means is None else number(means.values[position]),
+            episode=episode,
+        )
 
 
-def _status(scores: Mapping[str, float | None], lines: Mapping[tuple[str, str], float | None]) -> str:
+def _status(
+    scores: Mapping[str, float | None],
+    lines: Mapping[tuple[str, str], float | None],
+    *,
+    enough: bool,
+    calibrating: bool,
+    episode: Episode | None,
+) -> str:
+    if not enough:
+        return "insufficient_rows"
     crossed = {
         severity
         for (statistic, severity), line in lines.items()
         if line is not None and (scores[statistic] or 0.0) > line
     }
-    return "critical" if "critical" in crossed else "warning" if "warning" in crossed else "ok"
+    if episode is not None or "critical" in crossed:
+        return "critical"
+    if "warning" in crossed:
+        return "warning"
+    return "calibrating" if calibrating else "ok"

@@ -1,46 +1,68 @@
 """The state of a model in one answer."""
 
+from app.drift.record import unpacked
 from app.monitor.catalog import Watched
-from app.monitor.gauges import judged
+from app.monitor.gauges import judged, open_episodes
 from app.monitor.instants import instant_text
 from app.monitor.lines import Lines
+from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
-from app.monitor.standing import features
-from app.storage import scores, thresholds, windows
+from app.monitor.standing import FeatureStanding, features
+from app.storage import chronicles, scores, thresholds, windows
+from app.storage.database import Connection
 
 
 def document(service: Service, watched: Watched) -> dict[str, object]:
     """Give the status of every feature of every version."""
-    policy = service.policy
     with service.database.snapshot() as conn:
         newest = {one.version: one for one in scores.newest(conn).get(watched.id, [])}
-        last = judged(conn, watched.id, newest, min_rows=policy.min_rows)
-        lines = Lines(thresholds.listed(conn, watched.id))
-        versions = windows.versions(conn, watched.id)
-    shown: dict[str, object] = {}
-    for version in sorted(set(versions) | newest.keys()):
-        window = newest.get(version)
-        if window is None:
-            shown[version] = {"window_start": None, "features": {}}
-            continue
-        baseline = service.catalog.baseline((last.get(version) or window).baseline_id)
-        standings = features(baseline, window, last.get(version), lines=lines, min_rows=policy.min_rows)
-        shown[version] = {
-            "window_start": instant_text(window.start_us),
-            "rows": window.rows,
-            "features": {
-                one.name: {
-                    "status": one.status,
-                    "evidence": one.scores.get("evidence"),
-                    "since": None,
-                    "top_bins": [],
-                    "missing": None,
-                }
-                for one in standings
-            },
-        }
+        last = judged(conn, watched.id, newest, min_rows=service.policy.min_rows)
+        stored = thresholds.listed(conn, watched.id)
+        running = open_episodes(conn, watched.id)
+        shown: dict[str, object] = {}
+        for version in sorted({*windows.versions(conn, watched.id), *newest}):
+            window = newest.get(version)
+            if window is None:
+                shown[version] = {"window_start": None, "rows": None, "features": {}}
+                continue
+            scored = last.get(version) or window
+            baseline = service.catalog.baseline(scored.baseline_id)
+            standings = features(
+                baseline,
+                window,
+                last.get(version),
+                lines=Lines(stored, page=budget_line(watched.configuration, len(baseline.features))),
+                min_rows=service.policy.min_rows,
+                episodes={one.feature: one for one in running.get(version, [])},
+            )
+            missing = _missing(conn, watched, version, scored.baseline_id)
+            shown[version] = {
+                "window_start": instant_text(window.start_us),
+                "rows": window.rows,
+                "features": {
+                    one.name: _shown(one, missing[f] if f < len(missing) else None) for f, one in enumerate(standings)
+                },
+            }
+    status = "ok" if watched.schedule else "no_baseline"
+    return {"model": watched.model.name, "status": status, "versions": shown}
+
+
+def _shown(standing: FeatureStanding, missing: str | None) -> dict[str, object]:
+    episode = standing.episode
     return {
-        "model": watched.model.name,
-        "status": "no_baseline" if not watched.schedule else "ok",
-        "versions": shown,
+        "status": standing.status,
+        "evidence": standing.scores.get("evidence"),
+        "since": None if episode is None else instant_text(episode.start_us),
+        "cause": None if episode is None else episode.cause,
+        "top_bins": [] if episode is None else list(episode.top_bins),
+        "missing": missing,
     }
+
+
+def _missing(conn: Connection, watched: Watched, version: str, baseline_id: int) -> list[str | None]:
+    """Tell what the calibration of each feature still lacks."""
+    last = chronicles.last(conn, watched.id, version=version, baseline_id=baseline_id)
+    if last is None or last.calibration is None:
+        return []
+    calibration = unpacked(last.calibration)
+    return [calibration.missing(f) for f in range(len(calibration.witnesses))]

@@ -8,6 +8,7 @@ from app.monitor.catalog import Watched
 from app.monitor.gauges import publish
 from app.monitor.lines import CALIBRATED, FIXED, SEVERITIES, Lines
 from app.monitor.models import Author
+from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.storage import audit, exposition, thresholds
 from app.storage.database import Connection
@@ -17,7 +18,9 @@ from app.storage.thresholds import StoredThreshold
 def effective(service: Service, watched: Watched) -> list[dict[str, object]]:
     """List every effective threshold."""
     with service.database.snapshot() as conn:
-        return list(Lines(thresholds.listed(conn, watched.id)).listed())
+        stored = thresholds.listed(conn, watched.id)
+    page = budget_line(watched.configuration, len(watched.model.features))
+    return list(Lines(stored, page=page).listed())
 
 
 def put(service: Service, name: str, document: Mapping[str, Any], *, author: Author) -> dict[str, Any]:

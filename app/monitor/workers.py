@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from app.errors import Problem
-from app.monitor.evaluate import evaluate_dirty, fold_all
+from app.monitor.evaluate import evaluate, fold_all
 from app.monitor.gauges import publish
 from app.monitor.retain import prune
 from app.monitor.service import Service
@@ -73,7 +73,7 @@ class Workers:
                 return
             started = time.monotonic()
             try:
-                done = evaluate_dirty(service, service.catalog.watched(name))
+                done = evaluate(service, service.catalog.watched(name))
             except Exception:
                 service.instruments.evaluation_failed(name)
                 raise

