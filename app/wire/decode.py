@@ -10,7 +10,7 @@ from app.wire.csvrows import table_of_csv
 from app.wire.faults import check_row_count, clip, undecodable
 from app.wire.jsonrows import table_of_rows, table_of_value
 from app.wire.jsontext import BLANKS, concatenated, load_json
-from app.wire.ndjson import is_object, looks_like_lines, table_of_lines
+from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, table_of_lines
 from app.wire.parquet import MAGIC, table_of_parquet
 from app.wire.table import Table
 
@@ -59,18 +59,15 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
         return Format.PARQUET
     if body.startswith((STREAM_MAGIC, FILE_MAGIC)):
         return Format.ARROW
-    start = body[:64].removeprefix(codecs.BOM_UTF8).lstrip(BLANKS) or body.removeprefix(codecs.BOM_UTF8).lstrip(BLANKS)
-    if not start.startswith((b"{", b"[")):
+    found = SOMETHING.search(body, len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0)
+    start = found[0] if found else b""
+    if start not in {b"{", b"["}:
         return declared
-    if declared is Format.NDJSON and start.startswith(b"{"):
-        return Format.NDJSON if is_object(_first_line(body)) else Format.JSON
+    if declared is Format.NDJSON and start == b"{":
+        return Format.NDJSON if is_object(first_line(body)) else Format.JSON
     if looks_like_lines(body):
         return Format.NDJSON
     return Format.JSON
-
-
-def _first_line(body: bytes) -> bytes:
-    return body.removeprefix(codecs.BOM_UTF8).lstrip(BLANKS).partition(b"\n")[0]
 
 
 def decode(body: bytes, content_type: str | None, *, row_count: int | None = None, limit: int = MAX_DECODED) -> Table:

@@ -1,9 +1,10 @@
 """Newline-delimited JSON: one object a line."""
 
 import codecs
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +12,8 @@ from app.errors import BadRequest
 from app.wire.jsonrows import table_of_rows
 from app.wire.jsontext import BLANKS, load_exact, load_json
 from app.wire.table import Table
+
+SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
 
 
 def table_of_lines(body: bytes) -> Table:
@@ -44,10 +47,23 @@ def _second_look(line: bytes) -> Any:
 
 def looks_like_lines(body: bytes) -> bool:
     """Tell whether the first line is an object by itself and something follows it."""
-    first, _, rest = body.removeprefix(codecs.BOM_UTF8).lstrip(BLANKS).partition(b"\n")
-    return bool(rest.strip(BLANKS)) and is_object(first)
+    end = _end_of_first_line(body)
+    return end >= 0 and SOMETHING.search(body, end) is not None and is_object(body[:end])
+
+
+def first_line(body: bytes) -> bytes:
+    """Give the first line that is not blank."""
+    end = _end_of_first_line(body)
+    return body if end < 0 else body[:end]
+
+
+def _end_of_first_line(body: bytes) -> int:
+    """Find the line end after the first letter that is no blank, -1 without one; nothing is copied."""
+    start = SOMETHING.search(body)
+    return -1 if start is None else body.find(b"\n", start.start())
 
 
 def is_object(line: bytes) -> bool:
     """Tell whether one line holds one object."""
-    return line.lstrip(BLANKS).startswith(b"{") and isinstance(_second_look(line), dict)
+    bare = line.removeprefix(codecs.BOM_UTF8).lstrip(BLANKS)
+    return bare.startswith(b"{") and isinstance(_second_look(bare), dict)

@@ -77,15 +77,14 @@ def test_strings(text: str, read: Read) -> None:
 def test_strings_together() -> None:
     """Invalid strings cost their neighbours nothing, whichever container they come in."""
     texts: list[str | None] = [*STRINGS, None]
-    read = [*STRINGS.values(), NULL_ROW]
+    read: list[Read] = [*STRINGS.values(), NULL_ROW]
     arrays = [pa.array(texts, kind) for kind in (pa.string(), pa.large_string(), pa.string_view(), pa.binary())]
     columns = [
-        texts,
         *arrays,
         pa.array(texts).dictionary_encode(),
         pa.chunked_array([arrays[0], arrays[0]])[: len(texts)],
     ]
-    assert all(same(rows(numeric(column)), read) for column in columns)
+    assert all(same(rows(numeric(column)), read) for column in (texts, *columns))
 
 
 def test_text_booleans() -> None:
@@ -96,8 +95,23 @@ def test_text_booleans() -> None:
 
 def test_json_values() -> None:
     """Every JSON type has its place: numbers and booleans count, null is null, the rest is invalid."""
-    raw = [1, 2.5, True, False, None, "7", "x", [1], {"a": 1}, math.nan, -math.inf, 10**400, -(10**400), 2**53 + 1]
-    read = [1.0, 2.5, 1.0, 0.0, NULL_ROW, 7.0, INVALID_ROW, INVALID_ROW, INVALID_ROW, math.nan, -math.inf]
+    raw: list[object] = [
+        1,
+        2.5,
+        True,
+        False,
+        None,
+        "7",
+        "x",
+        [1],
+        {"a": 1},
+        math.nan,
+        -math.inf,
+        10**400,
+        -(10**400),
+        2**53 + 1,
+    ]
+    read: list[Read] = [1.0, 2.5, 1.0, 0.0, NULL_ROW, 7.0, INVALID_ROW, INVALID_ROW, INVALID_ROW, math.nan, -math.inf]
     assert same(rows(numeric(raw)), [*read, math.inf, -math.inf, 2.0**53])
 
 

@@ -87,7 +87,7 @@ def test_every_format_twice(
     """A file of any format, packed or not, can be read again and tells how far it is."""
     monkeypatch.setattr(stream, "LINES_BYTES", 5000)
     monkeypatch.setattr(stream, "MOST_ROWS", 512)
-    columns = {"x": [float(n) for n in range(COUNT)], "s": ["word"] * COUNT}
+    columns: writers.Columns = {"x": [float(n) for n in range(COUNT)], "s": ["word"] * COUNT}
     write = {
         "x.csv": writers.csv_text,
         "x.ndjson": writers.ndjson,
