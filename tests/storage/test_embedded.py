@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from app.errors import ConfigurationError
-from app.storage import embedded
+from app.storage import installation
 from app.storage.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.postgres
@@ -163,6 +163,6 @@ def test_a_directory_that_cannot_be_used_is_told(home: Path) -> None:
 
 def test_a_missing_wheel_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the binaries the message names the setting that does without them."""
-    monkeypatch.setattr(embedded, "_INSTALLATION", "none")
+    monkeypatch.setattr(installation, "_INSTALLATION", "none")
     with pytest.raises(ConfigurationError, match="DRIFTGAUGE_DATABASE_URL"):
         EmbeddedPostgres(home).start()

@@ -1,0 +1,49 @@
+"""The statements of the ledger, where every round trip counts."""
+
+from typing import Final
+
+from sqlalchemy import text
+
+BATCH_SEED: Final = 7
+
+CLAIM: Final = text("""
+SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
+       set_config('statement_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
+       ARRAY(SELECT pg_try_advisory_xact_lock(hashtextextended(d.model_id || ':' || d.batch_id, :seed))
+             FROM unnest(CAST(:models AS integer[]), CAST(:batches AS text[])) WITH ORDINALITY d (model_id, batch_id, n)
+             ORDER BY d.n) AS claimed,
+       ARRAY(SELECT m FROM unnest(CAST(:distinct AS integer[])) m
+             WHERE pg_try_advisory_xact_lock_shared(:space, m)) AS models
+""")
+
+ENTER: Final = text("""
+INSERT INTO batch_ledger (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
+                          receipt, backfill, received_at)
+SELECT given.model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
+       receipt, backfill, received_at
+FROM unnest(
+    CAST(:models AS integer[]), CAST(:batches AS text[]), CAST(:fingerprints AS bytea[]), CAST(:accepted AS bigint[]),
+    CAST(:late AS bigint[]), CAST(:future AS bigint[]), CAST(:rejected AS bigint[]), CAST(:receipts AS text[]),
+    CAST(:backfills AS boolean[]), CAST(:received AS timestamptz[]), CAST(:revisions AS bigint[])
+) AS given (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
+            receipt, backfill, received_at, revision)
+JOIN model ON model.id = given.model_id AND model.revision = given.revision AND model.deleted_at IS NULL
+ORDER BY given.model_id, batch_id
+ON CONFLICT DO NOTHING
+RETURNING model_id, batch_id
+""")
+
+PRUNE: Final = text("""
+WITH gone AS (
+    DELETE FROM batch_ledger WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM batch_ledger
+        WHERE received_at < :before AND NOT backfill
+          AND (CAST(:model AS integer) IS NULL OR model_id = CAST(:model AS integer))
+        LIMIT :limit
+    )) RETURNING model_id, rows_accepted
+), booked AS (
+    INSERT INTO ledger_pruned AS p (model_id, rows)
+    SELECT model_id, sum(rows_accepted) FROM gone GROUP BY model_id ORDER BY model_id
+    ON CONFLICT (model_id) DO UPDATE SET rows = p.rows + excluded.rows
+) SELECT count(*) FROM gone
+""")
