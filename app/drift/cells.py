@@ -17,6 +17,8 @@ FALLBACK_WINDOWS: Final = 3
 """A cell with fewer windows borrows the next coarser cell."""
 _ALIGNED: Final = 1e-6
 _BLOCKS: Final = 4
+_FEW: Final = 6
+"""Blocks from which on the neighbouring ones are left out too: live windows are a week and more from their reference."""
 """Blocks that a reference must have to be left out one at a time."""
 
 
@@ -63,11 +65,19 @@ def straddle(grid: Grid, *, starts: Ints, slots: Ints, lean: Floats) -> tuple[In
 
 def _beside(counts: Ints, cell: Ints, block: Ints) -> Ints:
     """For every window the sum over the windows of its cell and block, (W, B)."""
-    _, key = np.unique(np.stack([cell, block]), axis=1, return_inverse=True)
-    key = key.ravel()
-    if len(key) and key.max() + 1 == len(key):
+    if not len(cell):
         return counts
-    return _added(counts, key, cells=int(key.max()) + 1 if len(key) else 0)[key]
+    span = int(block.max() - block.min()) + 3
+    key = cell * span + (block - block.min() + 1)
+    kept, place = np.unique(key, return_inverse=True)
+    sums = _added(counts, place, cells=len(kept))
+    out = sums[place]
+    if len(np.unique(block)) >= _FEW:
+        for step in (-1, 1):
+            at = np.searchsorted(kept, key + step)
+            found = (at < len(kept)) & (kept[np.minimum(at, len(kept) - 1)] == key + step)
+            out[found] += sums[at[found]]
+    return out
 
 
 def _added(values: NDArray[np.integer], number: Ints, *, cells: int) -> Ints:
