@@ -4,6 +4,7 @@ Problem
 ├── BadRequest (400): undecodable, schema-width
 ├── Unauthorized (401), Forbidden (403)
 ├── NotFound (404): unknown-model, no-window, ...
+├── SlowBody (408)
 ├── Conflict (409): no-baseline, batch-in-progress
 ├── PreconditionFailed (412)
 ├── TooLarge (413)
@@ -73,6 +74,13 @@ class NotFound(Problem):
     """There is no such thing, or the key may not see it."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class SlowBody(Problem):
+    """The body did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    retryable = True
 
 
 class Conflict(Problem):

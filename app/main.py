@@ -1,6 +1,7 @@
 """Wiring: settings become a service, a service becomes an application."""
 
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,13 +10,18 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import baselines, batches, models, operations, problems, reading, thresholds
+from app.api import baselines, batches, episodes, gate, models, openapi, operations, problems, reading, thresholds
+from app.api.auth import Authentication, Door
+from app.api.edge import Edge
+from app.api.gate import Bounds, Quotas
 from app.api.intake import Intake
 from app.api.rawpath import RawPath
 from app.metrics.instruments import Instruments
 from app.metrics.page import Page
+from app.monitor.buckets import Buckets
 from app.monitor.catalog import Catalog
 from app.monitor.gauges import publish
+from app.monitor.keyring import Keyring
 from app.monitor.service import Policy, Service
 from app.monitor.workers import Workers
 from app.settings import Settings
@@ -56,6 +62,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         instruments=instruments,
         page=Page(instruments, max_series=settings.max_series),
         policy=policy(settings, scratch=scratch),
+        decodes=threading.Semaphore(settings.max_decodes),
     )
 
 
@@ -89,7 +96,18 @@ def limits(settings: Settings) -> dict[str, object]:
     return settings.model_dump(mode="json", exclude={"database_url"})
 
 
-def create_app(service: Service, settings: Settings) -> FastAPI:
+def open_door(service: Service, settings: Settings, *, loopback: bool) -> Door:
+    """Read who holds a key; `loopback` tells that only this machine can reach the service."""
+    keyring = Keyring(
+        service.database,
+        failures=settings.max_auth_failures,
+        failures_per_address=settings.max_auth_failures_per_address,
+    )
+    keyring.load()
+    return Door(keyring, service.instruments, loopback)
+
+
+def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     """Build the application around an open service."""
 
     @asynccontextmanager
@@ -98,9 +116,11 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         await anyio.to_thread.run_sync(publish, service)
         workers = Workers(service)
         workers.start()
+        door.keyring.start()
         yield
         app.state.draining = True
         await anyio.to_thread.run_sync(workers.stop)
+        await anyio.to_thread.run_sync(door.keyring.stop)
 
     app = FastAPI(
         title="Driftgauge",
@@ -108,13 +128,23 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         summary="Drift monitoring for models in production.",
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.service = service
     app.state.intake = Intake(settings.max_body_bytes, settings.max_inflight_bytes)
     app.state.limits = limits(settings)
     app.state.draining = False
-    for module in (models, baselines, batches, reading, thresholds, operations):
-        app.include_router(module.router)
+    routes = [
+        route
+        for module in (models, baselines, batches, reading, thresholds, episodes, operations)
+        for route in module.router.routes
+    ]
+    quotas = Quotas(Buckets(settings.max_key_requests), Buckets(settings.max_key_bytes), Buckets(settings.max_key_rows))
+    bounds = Bounds(settings.max_document_bytes, settings.body_timeout / 1e6, settings.request_deadline / 1e6)
+    gate.mount(app, routes, bounds=bounds, quotas=quotas, instruments=service.instruments)
     problems.install(app)
+    openapi.install(app)
+    app.add_middleware(Authentication, door=door)
     app.add_middleware(RawPath)
+    app.add_middleware(Edge)
     return app

@@ -25,6 +25,7 @@ Duration = Annotated[
     Field(ge=0),
 ]
 Count = Annotated[int, Field(ge=1)]
+Limit = Annotated[int, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -66,6 +67,18 @@ class Settings(BaseSettings):
     max_windows: Count = Field(2_000, description="Windows touched by one batch.")
     max_models: Count = Field(500, description="Models kept by one service.")
     max_series: Count = Field(200_000, description="Drift series on /metrics of one process.")
+    max_document_bytes: Count = Field(2**20, description="Largest JSON document that manages a model.")
+    max_head_bytes: Count = Field(16 * 2**10, description="Largest request line and headers together.")
+    max_connections: Count = Field(1000, description="Connections open to one process.")
+    head_timeout: Duration = Field("5s", validate_default=True, description="Longest time to receive headers.")
+    body_timeout: Duration = Field("30s", validate_default=True, description="Longest time to receive a batch.")
+    min_bytes_per_second: Count = Field(16 * 2**10, description="Slowest sender or reader that is waited for.")
+    max_auth_failures: Limit = Field(100, description="Wrong keys a second before guesses are refused; 0: any.")
+    max_auth_failures_per_address: Limit = Field(10, description="The same from one address; 0: any.")
+    max_key_requests: Limit = Field(0, description="Batches a second of one key; 0: any.")
+    max_key_bytes: Limit = Field(0, description="Bytes of batches a second of one key; 0: any.")
+    max_key_rows: Limit = Field(0, description="Rows a second of one key; 0: any.")
+    bootstrap_admin_key_file: Path | None = Field(None, description="File with an admin key to make at the start.")
     reservoir_size: Count = Field(2_000, description="Rows sampled of each window.")
 
 

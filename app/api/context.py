@@ -1,11 +1,12 @@
 """What a handler may ask for: the service, the intake, the author of a change."""
 
-import uuid
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from app.api.intake import Intake
+from app.errors import Forbidden, NotFound
+from app.monitor.keyring import Holder
 from app.monitor.models import Author
 from app.monitor.service import Service
 
@@ -25,9 +26,26 @@ def intake(request: Request) -> Intake:
 def author(request: Request) -> Author:
     """Tell who asks, for the audit."""
     actor = getattr(request.state, "actor", "open")
-    return Author(actor, request.headers.get("x-request-id", "")[:128] or f"req_{uuid.uuid4().hex}")
+    return Author(actor, request.state.request_id)
+
+
+def holder(request: Request) -> Holder:
+    """Tell whose key opened the door."""
+    found: Holder = request.state.holder
+    return found
+
+
+def check_sight(holder: Holder, model: str | None) -> None:
+    """Refuse a key that may see some models only what is about another, or about all."""
+    if holder.models is None:
+        return
+    if model is None:
+        raise Forbidden("restricted-key", "the key may see some models only; name one of them")
+    if not holder.sees(model):
+        raise NotFound("unknown-model", f"there is no model {model!r}")
 
 
 ServiceDep = Annotated[Service, Depends(service)]
 IntakeDep = Annotated[Intake, Depends(intake)]
 AuthorDep = Annotated[Author, Depends(author)]
+HolderDep = Annotated[Holder, Depends(holder)]

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.bodies import ModelBody
-from app.api.context import AuthorDep, ServiceDep
+from app.api.context import AuthorDep, HolderDep, ServiceDep
 from app.api.json import Json
 from app.api.names import ModelName
 from app.api.problems import responses
@@ -21,9 +21,9 @@ def put_model(model: ModelName, body: ModelBody, service: ServiceDep, author: Au
 
 
 @router.get("/v1/models")
-def list_models(service: ServiceDep) -> Response:
-    """List the models with their configuration."""
-    watched = [service.catalog.watched(name) for name in service.catalog.names()]
+def list_models(service: ServiceDep, holder: HolderDep) -> Response:
+    """List the models that the key may see, with their configuration."""
+    watched = [service.catalog.watched(name) for name in service.catalog.names() if holder.sees(name)]
     return Json([models.describe(one) for one in watched])
 
 

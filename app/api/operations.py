@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import __version__
-from app.api.context import ServiceDep
+from app.api.codes import CODES, title
+from app.api.context import HolderDep, ServiceDep, check_sight
 from app.api.json import Json
 from app.api.problems import responses
+from app.metrics.page import of_models
 from app.monitor import operations
 
 router = APIRouter(tags=["operations"])
@@ -36,10 +38,12 @@ def version(service: ServiceDep) -> Response:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(request: Request, service: ServiceDep) -> Response:
+def metrics(request: Request, service: ServiceDep, holder: HolderDep) -> Response:
     """Give the gauges in the format that the scraper asks for; never touches the database."""
     accept, coding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
-    body, content_type, encoding = service.page.render(accept, coding)
+    body, content_type, encoding = service.page.render(accept, coding if holder.models is None else "")
+    if holder.models is not None:
+        body = of_models(body, holder.models)
     headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
     return Response(body, headers=headers | ({"Content-Encoding": encoding} if encoding else {}))
 
@@ -50,23 +54,44 @@ def limits(request: Request) -> Response:
     return Json(request.app.state.limits)
 
 
+@router.get("/problems")
+def problems() -> Response:
+    """List every problem code with its status and whether the same bytes may be sent again."""
+    return Json(
+        [
+            {
+                "code": name,
+                "title": title(name),
+                "status": int(code.status),
+                "retryable": code.retryable,
+                "meaning": code.meaning,
+            }
+            for name, code in CODES.items()
+        ]
+    )
+
+
 @router.get("/v1/admin/ledger-balance", responses=responses(404, 503))
-def ledger_balance(service: ServiceDep, model: str | None = None) -> Response:
+def ledger_balance(service: ServiceDep, holder: HolderDep, model: str | None = None) -> Response:
     """Compare the rows acknowledged with the rows counted, in one snapshot."""
+    check_sight(holder, model)
     return Json(operations.balance(service, model))
 
 
 @router.post("/v1/admin/fold", responses=responses(404, 503))
-def post_fold(service: ServiceDep, model: str | None = None) -> Response:
+def post_fold(service: ServiceDep, holder: HolderDep, model: str | None = None) -> Response:
     """Fold the journal now."""
+    check_sight(holder, model)
     return Json({"folded": operations.fold(service, model)})
 
 
 @router.get("/v1/audit", responses=responses(422, 503))
 def audit(
     service: ServiceDep,
+    holder: HolderDep,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """List what was changed, by whom, newest first."""
+    check_sight(holder, None)
     return Json(operations.audited(service, limit=limit, before=before))

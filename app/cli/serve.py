@@ -1,5 +1,6 @@
 """`driftgauge serve`: one process, one replica."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -13,9 +14,17 @@ import typer
 import uvicorn
 
 from app import logs
+from app.api.auth import Door
+from app.api.guard import GuardedProtocol, Limits, with_limits
 from app.errors import ConfigurationError
-from app.main import create_app, open_service
+from app.main import create_app, open_door, open_service
+from app.monitor import keys
+from app.monitor.service import Service
 from app.settings import Settings, unknown_variables
+
+log = structlog.get_logger()
+
+FIRST_KEY = "driftgauge key create --scope admin --scope ingest --scope read --scope metrics"
 
 
 class Server(uvicorn.Server):
@@ -32,7 +41,6 @@ class Server(uvicorn.Server):
 
 def warn_unknown() -> None:
     """Name every DRIFTGAUGE_ variable that nothing reads."""
-    log = structlog.get_logger()
     for name, nearest in unknown_variables(os.environ):
         log.warning("unknown setting", variable=name, nearest=nearest)
 
@@ -57,6 +65,32 @@ def end(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
+def admit(service: Service, settings: Settings, *, bound: socket.socket) -> Door:
+    """Open the door as the address allows; ConfigurationError for a public one that nobody has a key to."""
+    if settings.bootstrap_admin_key_file is not None:
+        keys.bootstrap(service, settings.bootstrap_admin_key_file)
+    loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
+    door = open_door(service, settings, loopback=loopback)
+    if door.keyring.empty and not loopback:
+        message = f"{settings.host} can be reached by others and no key exists; create one first:\n  {FIRST_KEY}"
+        raise ConfigurationError(message)
+    if door.ajar:
+        log.warning("OPEN MODE: anybody on this machine may do anything until a key exists", command=FIRST_KEY)
+    return door
+
+
+def guarded(settings: Settings) -> type[GuardedProtocol]:
+    """Give the HTTP protocol its limits."""
+    return with_limits(
+        Limits(
+            head_bytes=settings.max_head_bytes,
+            head_s=settings.head_timeout / 1e6,
+            bytes_per_second=settings.min_bytes_per_second,
+            connections=settings.max_connections,
+        )
+    )
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
@@ -74,7 +108,9 @@ def serve(
         stack.callback(bound.close)
         service = open_service(settings, migrate=migrate, stack=stack)
         config = uvicorn.Config(
-            create_app(service, settings),
+            create_app(service, settings, door=admit(service, settings, bound=bound)),
+            http=guarded(settings),
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

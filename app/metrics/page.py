@@ -1,8 +1,9 @@
 """The /metrics page: ready drift bytes, then this process's own series."""
 
+import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from prometheus_client import exposition as text
@@ -16,6 +17,7 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+_MODEL: Final = re.compile(rb'[{,]model="((?:[^"\\]|\\.)*)"')
 _WORD: Final = 0xFFFFFFFF
 
 
@@ -45,6 +47,21 @@ class Page:
         if _quality(accept_encoding or "", ("gzip", "*")) > 0:
             return _gzip(drift, live), kind, "gzip"
         return drift.plain + live, kind, None
+
+
+def of_models(page: bytes, models: Collection[str]) -> bytes:
+    """Leave the series of other models out of a plain page."""
+    seen = {_escaped(model) for model in models}
+
+    def shown(line: bytes) -> bool:
+        found = None if line.startswith(b"#") else _MODEL.search(line)
+        return found is None or found[1] in seen
+
+    return b"".join(line for line in page.splitlines(keepends=True) if shown(line))
+
+
+def _escaped(value: str) -> bytes:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").encode()
 
 
 def _gzip(drift: DriftPage, live: bytes) -> bytes:
