@@ -62,9 +62,10 @@ def until(found: Callable[[], bool], *, seconds: float = 30.0, what: str = "the 
 
 
 class Service:
-    """One `driftgauge serve --port 0`, which may be killed and started again on the same data directory."""
+    """One `driftgauge serve`, on a free port unless told; may be killed and started again on its data directory."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, *, port: int = 0) -> None:
+        self.port = port
         self.root = Path(tempfile.mkdtemp(prefix="dg-"))
         self.data_dir = self.root / "data"
         self.log = self.root / "service.log"
@@ -95,7 +96,7 @@ class Service:
         """Start the program and wait for its ready line."""
         with self.log.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                command("serve", "--port", "0"),
+                command("serve", "--port", str(self.port)),
                 env=environment(self.data_dir, self.settings),
                 stdout=subprocess.PIPE,
                 stderr=log,
