@@ -96,3 +96,21 @@ class PromotionBody(BaseModel):
     start: str = Field(alias="from")
     end: str = Field(alias="to")
     version: Name = "default"
+
+
+class VerdictBody(Body):
+    """What a person says of an episode."""
+
+    verdict: Literal["normal", "failure"]
+    note: Annotated[str, Field(max_length=4096)] | None = None
+
+
+class BacktestBody(BaseModel):
+    """A range of the past and the settings to try on it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    start: str | None = Field(None, alias="from")
+    end: str | None = Field(None, alias="to")
+    alert_budget: BudgetBody | None = None
+    thresholds: Annotated[list[ThresholdBody], Field(max_length=10_000)] | None = None

@@ -11,6 +11,7 @@ from app.drift.calibration import Calibration
 from app.drift.context import WEEK_US, monday_us
 from app.drift.episodes import accepted, standing
 from app.drift.evidence import Evidence
+from app.drift.layout import Layout
 from app.drift.record import packed, unpacked
 from app.drift.refit import refit
 from app.drift.replay import State, Windows, reference_for, vouching, walk
@@ -43,6 +44,11 @@ class Arm:
     starts: Starts
     dirty: NDArray[np.bool_]
 
+    @property
+    def layout(self) -> Layout:
+        """Give the baseline as the calibration sees it."""
+        return layout_of(self.baseline)
+
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
@@ -64,7 +70,7 @@ def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
     last = chronicles.last(conn, arm.model_id, version=version, baseline_id=baseline_id)
     if last is None or last.settings != digest:
         chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=EVER_US)
-        return Resumption(0, _none(arm)) if len(arm.starts) else None
+        return Resumption(0, none(arm)) if len(arm.starts) else None
     late = arm.starts[arm.dirty & (arm.starts <= last.walked_to_us)]
     if not len(late):
         at = int(np.searchsorted(arm.starts, last.walked_to_us, side="right"))
@@ -77,7 +83,7 @@ def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
     chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=monday + WEEK_US)
     first = chronicles.last(conn, arm.model_id, version=version, baseline_id=baseline_id, before_us=monday)
     if first is None:
-        return Resumption(0, _none(arm))
+        return Resumption(0, none(arm))
     at = int(np.searchsorted(arm.starts, monday))
     if first.monday_us != monday:
         return Resumption(at, unpacked_state(first.after))
@@ -98,10 +104,10 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         calibration = fit_week(read, arm, rulebook, state=then, monday=monday)
     before = packed_state(state) if resumption.before is None else resumption.before
     found: list[ScoredWindow] = []
-    for counted in _counted(read, arm, arm.starts[at:end]):
-        part = Windows(counted.starts, counted.counts, counted.rows)
+    for chunk in counted(read, arm, arm.starts[at:end]):
+        part = Windows(chunk.starts, chunk.counts, chunk.rows)
         week = walk(
-            layout_of(arm.baseline),
+            arm.layout,
             calibration,
             state=state,
             windows=part,
@@ -109,7 +115,7 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
             names=rulebook.names,
             version=arm.version,
         )
-        scored = entries(arm.baseline, counted, week, rulebook=rulebook, baseline_id=arm.baseline_id, now_us=now_us)
+        scored = entries(arm.baseline, chunk, week, rulebook=rulebook, baseline_id=arm.baseline_id, now_us=now_us)
         state = crossed(week.state, scored, rulebook)
         found += scored
     chronicles.save(
@@ -146,13 +152,13 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
     from_baseline, trailing, _, _ = vouching(own, live, monday=monday, grid=grid, accepted=features, volume=volume)
     reference = reference_for(
         _windows(baseline_windows(read, arm, own[from_baseline]), arm),
-        _windows(_counted(read, arm, live[trailing]), arm),
+        _windows(counted(read, arm, live[trailing]), arm),
         monday=monday,
         grid=grid,
         accepted=features[trailing],
         volume=volume[trailing],
     )
-    return refit(layout_of(arm.baseline), reference, grid=grid, min_rows=rulebook.settings.min_rows)
+    return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)
 
 
 def baseline_windows(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
@@ -163,7 +169,7 @@ def baseline_windows(read: Connection, arm: Arm, wanted: Starts) -> Iterator[Win
             yield _only(chunk, wanted)
 
 
-def _counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
+def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
     """Read the given windows of the version, a few at a time."""
     if len(wanted):
         for chunk in windows.counts(
@@ -199,5 +205,6 @@ def _windows(chunks: Iterator[WindowCounts], arm: Arm) -> Windows:
     return Windows(np.concatenate(starts), np.concatenate(counts), np.concatenate(rows))
 
 
-def _none(arm: Arm) -> State:
+def none(arm: Arm) -> State:
+    """Give the state before the first window."""
     return State(Evidence.none(len(arm.baseline.features)))

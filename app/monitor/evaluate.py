@@ -64,7 +64,7 @@ def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Ev
         if not take_turn(conn, watched.id, wait=wait):
             return None
         with service.database.snapshot(deadline_s=TURN_S) as read:
-            arms = _arms(service, read, watched, version)
+            arms = arms_of(service, read, watched, version)
             for arm in arms:
                 lines = lines_of(read, watched, arm.baseline)
                 rulebook = Rulebook.of(
@@ -81,7 +81,7 @@ def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Ev
     return None
 
 
-def _arms(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
+def arms_of(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
     """List the baselines that the version's closed windows were counted on, oldest first."""
     before = service.now_us() - service.policy.close_delay_us - watched.configuration.window + 1
     rows = windows.listed(read, watched.id, to_us=before, version=version)

@@ -1,0 +1,44 @@
+"""Episodes, verdicts, explanations and backtests."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from app.api.bodies import BacktestBody, VerdictBody
+from app.api.context import AuthorDep, ServiceDep
+from app.api.json import Json
+from app.api.names import ModelName, Version
+from app.api.problems import responses
+from app.api.ranges import PageDep, RangeDep
+from app.monitor import backtest, judgements
+
+router = APIRouter(tags=["episodes"])
+PROBLEMS = responses(404, 422, 503)
+EpisodeId = Annotated[str, Path(description="Id of the episode.")]
+
+
+@router.get("/v1/models/{model}/episodes", responses=PROBLEMS)
+def list_episodes(
+    model: ModelName, service: ServiceDep, when: RangeDep, page: PageDep, version: Version, feature: str | None = None
+) -> Response:
+    """List the episodes that start in the range, oldest first."""
+    watched = service.catalog.watched(model)
+    return page.answer(
+        judgements.listed(service, watched, from_us=when.from_us, to_us=when.to_us, feature=feature, version=version)
+    )
+
+
+@router.post("/v1/models/{model}/episodes/{episode}/verdict", responses={**PROBLEMS, **responses(400)})
+def post_verdict(
+    model: ModelName, episode: EpisodeId, body: VerdictBody, service: ServiceDep, author: AuthorDep
+) -> Response:
+    """Say whether an episode was normal; its windows then join the trailing reference."""
+    return Json(judgements.give(service, model, episode, verdict=body.verdict, note=body.note, author=author))
+
+
+@router.post("/v1/models/{model}/backtest", responses={**PROBLEMS, **responses(400)})
+def post_backtest(model: ModelName, body: BacktestBody, service: ServiceDep) -> Response:
+    """Tell what would have alerted in the past under a budget or thresholds; changes nothing."""
+    asked = backtest.question(body.model_dump(by_alias=True))
+    return Json(backtest.backtest(service, service.catalog.watched(model), asked))
