@@ -31,7 +31,7 @@ CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON au
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
-# The counts of bins first .. first + n - 1, read from bit planes, the most significant first.
+# The counts of bins first .. first + n - 1: byte planes, then bit planes, the most significant first.
 _UNPACK: Final = """
 CREATE FUNCTION unpack_counts(packed bytea, bins integer, first integer, n integer) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS $$
@@ -39,11 +39,18 @@ DECLARE
     stride CONSTANT integer := (bins + 7) / 8;
     skip CONSTANT integer := first % 8;
     flat CONSTANT bytea := packed || ''::bytea; -- decompressed once, not once a plane
+    split CONSTANT integer := greatest(0, octet_length(flat) - 8 * stride);
     plane bytea;
     counts bigint[] := array_fill(0::bigint, ARRAY[n]);
 BEGIN
-    FOR p IN 0 .. octet_length(flat) / stride - 1 LOOP
-        plane := substr(flat, p * stride + first / 8 + 1, (skip + n + 7) / 8);
+    FOR p IN 0 .. split / bins - 1 LOOP
+        plane := substr(flat, p * bins + first + 1, n);
+        FOR b IN 1 .. n LOOP
+            counts[b] := counts[b] * 256 + get_byte(plane, b - 1);
+        END LOOP;
+    END LOOP;
+    FOR p IN 0 .. (octet_length(flat) - split) / stride - 1 LOOP
+        plane := substr(flat, split + p * stride + first / 8 + 1, (skip + n + 7) / 8);
         FOR b IN 1 .. n LOOP
             counts[b] := counts[b] * 2 + get_bit(plane, skip + b - 1);
         END LOOP;

@@ -1,9 +1,10 @@
-"""Counts as bit planes, and journal payloads around them.
+"""Counts as planes, and journal payloads around them.
 
-The counts of all features of a baseline, one after the other, are stored plane by plane, the most significant first:
-bit i of a plane belongs to bin i and sits in byte i // 8 at i % 8, as get_bit() of Postgres counts. As many planes as
-the largest count needs, at least one; a plane is ceil(bins / 8) bytes. The high planes of real counts are nearly empty
-and come first, because Postgres gives up compressing a value whose first kilobyte does not shrink.
+The counts of all features of a baseline, one after the other, are stored plane by plane, the most significant first.
+What exceeds a byte is kept in byte planes, one byte a bin; the lowest byte in eight bit planes, in which bin i is bit
+i % 8 of byte i // 8, as get_bit() of Postgres counts. Counts below 256 have no byte plane and only the bit planes they
+need, at least one. A bit plane takes ceil(bins / 8) bytes, so the length tells the planes. The high planes of real
+counts say little and come first, because Postgres gives up compressing a value whose first kilobyte does not shrink.
 """
 
 import struct
@@ -18,6 +19,7 @@ _HEADER: Final = struct.Struct("<BIIqI")
 _FORMAT: Final = 1
 _LEVEL: Final = 1
 _LARGEST_BITS: Final = 62
+_BYTE: Final = 8
 
 
 class UnreadableError(ValueError):
@@ -40,14 +42,15 @@ class Payload:
 
 
 def pack(counts: NDArray[np.int64]) -> bytes:
-    """Lay counts of shape (bins,) out as bit planes."""
+    """Lay counts of shape (bins,) out as planes."""
     if counts.size and int(counts.min()) < 0:
         raise ValueError("a count is negative")
     bits = max(1, int(counts.max()).bit_length() if counts.size else 1)
     if bits > _LARGEST_BITS:
         raise ValueError("a count is too large")
-    planes = [np.packbits((counts >> plane) & 1 != 0, bitorder="little").tobytes() for plane in range(bits)]
-    return b"".join(reversed(planes))
+    octets = [(counts >> shift).astype(np.uint8) for shift in range(_BYTE * ((bits - 1) // _BYTE), 0, -_BYTE)]
+    planes = [np.packbits((counts >> bit) & 1 != 0, bitorder="little") for bit in reversed(range(min(bits, _BYTE)))]
+    return b"".join(plane.tobytes() for plane in [*octets, *planes])
 
 
 def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None) -> NDArray[np.int64]:
@@ -56,12 +59,16 @@ def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None)
     stride = (bins + 7) // 8
     if not stride:
         return np.zeros(0, np.int64)
-    if not packed or len(packed) % stride or len(packed) > _LARGEST_BITS * stride:
+    split = max(0, len(packed) - _BYTE * stride)
+    if not packed or split % bins or (len(packed) - split) % stride or split > _LARGEST_BITS // _BYTE * bins:
         raise UnreadableError(f"{len(packed)} bytes are no planes of {bins} bins")
-    planes = np.frombuffer(packed, np.uint8).reshape(-1, stride)[:, first // 8 : (stop + 7) // 8]
+    raw = np.frombuffer(packed, np.uint8)
     counts = np.zeros(stop - first, np.int64)
+    for octets in raw[:split].reshape(-1, bins)[:, first:stop]:
+        counts <<= _BYTE
+        counts |= octets
     skip = first % 8
-    for plane in planes:
+    for plane in raw[split:].reshape(-1, stride)[:, first // 8 : (stop + 7) // 8]:
         counts <<= 1
         counts |= np.unpackbits(plane, bitorder="little")[skip : skip + stop - first]
     return counts

@@ -1,4 +1,4 @@
-"""Counts as bit planes and journal payloads."""
+"""Counts as planes and journal payloads."""
 
 import numpy as np
 import pytest
@@ -18,6 +18,12 @@ def test_planes_by_hand() -> None:
     assert packed == bytes([0b110, 0b1, 0b101, 0b0])
 
 
+def test_large_counts_by_hand() -> None:
+    """What exceeds a byte is one byte a bin and comes first; the lowest byte is always eight bit planes then."""
+    packed = codec.pack(np.array([0x010203, 0xFF, 0], np.int64))
+    assert packed == bytes([1, 0, 0, 2, 0, 0, 2, 2, 2, 2, 2, 2, 3, 3])
+
+
 @given(COUNTS, st.data())
 def test_round_trip(counts: np.typing.NDArray[np.int64], data: st.DataObject) -> None:
     """Whatever is packed is read back, whole or in part."""
@@ -29,8 +35,9 @@ def test_round_trip(counts: np.typing.NDArray[np.int64], data: st.DataObject) ->
 
 
 def test_size_follows_the_largest_count() -> None:
-    """A plane is added when a count needs another bit, and an empty window still has one."""
-    assert [len(codec.pack(np.array([value]))) for value in (0, 1, 2, 255, 256)] == [1, 1, 2, 8, 9]
+    """A plane is added when a count needs it, and an empty window still has one."""
+    sizes = [len(codec.pack(np.array([value]))) for value in (0, 1, 2, 255, 256, 2**16 - 1, 2**16)]
+    assert sizes == [1, 1, 2, 8, 9, 9, 10]
 
 
 @pytest.mark.parametrize("value", [-1, 2**62])
