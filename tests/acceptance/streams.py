@@ -84,7 +84,7 @@ def dirty(random: Random, rows: int, *, start: int, now: int, strange: bool = Tr
             if random.random() < 0.03:
                 del row[name]
         if random.random() < 0.05:
-            row[random.choice(STRANGE if strange else ("surplus",))] = random.choice(DIRTY_NUMBERS)
+            row[random.choice(STRANGE if strange else ("surplus",))] = random.choice(DIRTY_CATEGORIES)
         row["arm"] = random.choice(("canary", "v7", "default", None, "arm one"))
         if "timestamp" in row:
             row["timestamp"] = _time(random, row["timestamp"], now=now)

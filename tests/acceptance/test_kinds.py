@@ -126,7 +126,7 @@ def test_command_line(world: World, tmp_path: Path, form: str) -> None:
     file = tmp_path / f"rows.{form}"
     file.write_bytes(formats[form][1](rows))
     name, service = f"{world.prefix}-cli", world.service
-    done = service.run("baseline", "create", str(file), "--model", name, "--url", service.url)
+    done = service.run("baseline", "create", str(file), "--model", name)
     assert done.returncode == 0, done.stderr
     uploaded, made = world.model(), Model(service, name)
     uploaded.baseline(formats[form][1](rows), formats[form][0])
@@ -135,7 +135,7 @@ def test_command_line(world: World, tmp_path: Path, form: str) -> None:
         done = service.run("batch", "send", str(file), "--model", name, "--url", service.url)
         assert done.returncode == 0, done.stderr
     assert sum(window["rows"] for window in made.windows()) == 300
-    listed = service.run("baseline", "list", "--model", name, "--url", service.url)
+    listed = service.run("baseline", "list", "--model", name)
     assert listed.returncode == 0
     assert "active" in listed.stdout
 
