@@ -131,6 +131,19 @@ def test_a_crashed_server_recovers(home: Path) -> None:
             assert conn.execute("SELECT answer FROM t").fetchone() == (42,)
 
 
+def test_a_server_that_died_under_its_service_is_revived(home: Path) -> None:
+    """A living service may start its dead server again, and leaves a living one alone."""
+    with EmbeddedPostgres(home) as server:
+        pid = _server_pid(server.url)
+        server.revive()
+        assert _server_pid(server.url) == pid
+        os.kill(pid or 0, signal.SIGKILL)
+        server.revive()
+        assert _server_pid(server.url) not in {None, pid}
+    server.revive()
+    assert _server_pid(server.url) is None
+
+
 def test_an_interrupted_first_start_is_made_good(home: Path) -> None:
     """A cluster that was being made when the service died is made anew."""
     half = home / "postgres"
