@@ -18,12 +18,13 @@ def crossed(state: State, scored: Sequence[ScoredWindow], rulebook: Rulebook) ->
     starts = np.array([window.start_us for window in scored], np.int64)
     for statistic in PLAIN:
         fixed, p = rulebook.fixed(statistic), rulebook.critical_p(statistic)
-        begun = any(each.statistic == statistic and each.end_us is None for each in episodes)
-        if np.isnan(fixed).all() and np.isnan(p).all() and not begun:
+        drawn = ~(np.isnan(fixed) & np.isnan(p))  # elsewhere an episode of this name is one of evidence
+        if not drawn.any():
             continue
-        names = ("",) if statistic == "volume" else rulebook.names
-        values = np.stack([window.statistics[statistic].values for window in scored])
-        lines = np.stack([_line(window, statistic, fixed=fixed, p=p) for window in scored])
+        every = ("",) if statistic == "volume" else rulebook.names
+        names = [name for name, own in zip(every, drawn.tolist(), strict=True) if own]
+        values = np.stack([window.statistics[statistic].values for window in scored])[:, drawn]
+        lines = np.stack([_line(window, statistic, fixed=fixed, p=p) for window in scored])[:, drawn]
         episodes = cross(
             episodes,
             statistic=statistic,
