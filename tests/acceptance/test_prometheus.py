@@ -46,10 +46,12 @@ MORE: Final = {"ratio", "evidence"}
 
 @pytest.fixture
 def page(world: World) -> str:
-    """The exposition of a service with a scored model."""
+    """The exposition of a service with a scored model and a line."""
     model, start, random = world.model(), recent(now_us()), Random(7)
     model.baseline(bodies.as_array(clean(random, 600, start=start)))
     good(model.batch(bodies.as_array(clean(random, 400, start=start, shift=0.3))))
+    line = {"statistic": "psi", "warning": {"mode": "fixed", "value": 0.1}, "critical": None}
+    good(model.client.put(f"{model.path}/thresholds", json=line))
     model.evaluate()
     answer = world.client.get("/metrics")
     assert answer.headers["content-type"].startswith(("text/plain", "application/openmetrics-text"))
