@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     max_key_bytes: Limit = Field(0, description="Bytes of batches a second of one key; 0: any.")
     max_key_rows: Limit = Field(0, description="Rows a second of one key; 0: any.")
     bootstrap_admin_key_file: Path | None = Field(None, description="File with an admin key to make at the start.")
+    failpoints: str = Field("", description="Points to die, pause or fail at, for tests; loopback only.")
     reservoir_size: Count = Field(2_000, description="Rows sampled of each window.")
 
 

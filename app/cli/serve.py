@@ -13,7 +13,7 @@ import structlog
 import typer
 import uvicorn
 
-from app import logs
+from app import failpoints, logs
 from app.api.auth import Door
 from app.api.guard import GuardedProtocol, Limits, with_limits
 from app.errors import ConfigurationError
@@ -70,6 +70,9 @@ def admit(service: Service, settings: Settings, *, bound: socket.socket) -> Door
     if settings.bootstrap_admin_key_file is not None:
         keys.bootstrap(service, settings.bootstrap_admin_key_file)
     loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
+    if settings.failpoints and not loopback:
+        raise ConfigurationError("failpoints are for tests and never on an address that others can reach")
+    failpoints.arm(settings.failpoints)
     door = open_door(service, settings, loopback=loopback)
     if door.keyring.empty and not loopback:
         message = f"{settings.host} can be reached by others and no key exists; create one first:\n  {FIRST_KEY}"
@@ -96,8 +99,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     wait_database: Annotated[str | None, typer.Option(help="How long to wait for the database, e.g. 30s.")] = None,
     migrate: Annotated[bool, typer.Option(help="Bring the database schema to the newest version first.")] = True,
+    list_failpoints: Annotated[bool, typer.Option(help="Print the points that DRIFTGAUGE_FAILPOINTS knows.")] = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
+    if list_failpoints:
+        for point, meaning in failpoints.POINTS.items():
+            typer.echo(f"{point:24}{meaning}")
+        return
     logs.configure()
     warn_unknown()
     signal.signal(signal.SIGTERM, end)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app import failpoints
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import Arm, resume, walk_week
 from app.monitor.gauges import publish
@@ -40,6 +41,7 @@ def fold_all(service: Service, model_id: int) -> int:
             folded = fold.fold_model(conn, model_id, now_us=service.now_us())
         if not folded:
             return total
+        failpoints.hit("fold.after_commit")
         total += folded
 
 
@@ -77,6 +79,7 @@ def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Ev
                 scores.save_many(conn, watched.id, found)
                 keep(conn, watched, version, arms=arms)
                 exposition.bump(conn)
+                failpoints.hit("score.before_commit")
                 return _size(found)
     return None
 

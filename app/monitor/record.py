@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from app import failpoints
 from app.drift.columns import Column, Kind
 from app.drift.counting import count
 from app.errors import Conflict, Refused, Unavailable
@@ -38,6 +39,7 @@ def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
     """Decode and bin a batch under the settings and baselines in force."""
     now_us = service.now_us()
     watched.activation(now_us)
+    failpoints.hit("ingest.before_decode")
     table = decode(parcel.body, parcel.content_type, row_count=parcel.row_count)
     _check_size(service, table)
     arrival = arrive(

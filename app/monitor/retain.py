@@ -1,5 +1,6 @@
 """What is forgotten, and when."""
 
+from app import failpoints
 from app.monitor.service import Service
 from app.storage import ledger
 
@@ -13,6 +14,8 @@ def prune(service: Service) -> int:
     while True:
         with service.database.transaction() as conn:
             pruned = ledger.prune(conn, None, received_before_us=before, limit=STEP)
+            if pruned:
+                failpoints.hit("prune.before_commit")
         total += pruned
         if pruned < STEP:
             return total

@@ -8,7 +8,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
+from app import failpoints
 from app.errors import Refused, Unavailable
+from app.storage import unanswered
 from app.storage.database import Database
 from app.storage.failures import is_data_error
 from app.storage.ledger import Delivery, Outcome, Result, commit_group
@@ -66,6 +68,7 @@ class GroupCommitter:
             self._queue.append(waiting)
             self._bytes += delivery.nbytes
             self._changed.notify()
+        failpoints.hit("ingest.queued")
         return waiting.future
 
     def close(self, *, timeout_s: float = 10.0) -> None:
@@ -144,7 +147,11 @@ class GroupCommitter:
 
     def _once(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         with self._database.transaction(deadline_s=self._deadline_s / 2) as conn:
-            return commit_group(conn, deliveries)
+            failpoints.hit("ingest.after_begin")
+            outcomes = commit_group(conn, deliveries)
+            unanswered.hit("ingest.commit_sent", conn)
+        failpoints.hit("ingest.commit_answered")
+        return outcomes
 
 
 def _draining() -> Unavailable:

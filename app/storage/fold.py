@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app import failpoints
 from app.storage import codec, tables
 from app.storage.codec import Payload, UnreadableError
 from app.storage.locks import Lock
@@ -59,10 +60,12 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int) -> int:
     chosen = _choose(conn, model_id, shapes) if mine else []
     if not chosen:
         return 0
+    failpoints.hit("fold.after_claim")
     journal = tables.delta_journal
     taken = conn.execute(
         delete(journal).where(journal.c.model_id == model_id, journal.c.id.in_(chosen)).returning(*journal.c)
     )
+    failpoints.hit("fold.after_delete")
     deltas: dict[_Key, Payload] = {}
     newest: dict[_Key, int] = {}
     arrivals: dict[str, int] = defaultdict(int)
@@ -81,6 +84,7 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int) -> int:
         _add_total(conn, model_id, key, rows=deltas[key].rows, received_us=newest[key])
     for version in sorted(arrivals):
         _note_arrival(conn, model_id, version, received_us=arrivals[version])
+    failpoints.hit("fold.before_commit")
     return len(chosen)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, insert, select, text
 
+from app import failpoints
 from app.storage import codec, statements, tables
 from app.storage.codec import Payload
 from app.storage.locks import Lock
@@ -109,9 +110,12 @@ def commit_group(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outco
     ).one()
     claimed = [key for key, got in zip(keys, claim.claimed, strict=True) if got]
     steady = set(claim.models)
+    failpoints.hit("ingest.after_claim")
     entered = _enter(conn, [firsts[key] for key in claimed if key[0] in steady])
+    failpoints.hit("ingest.after_ledger")
     known = _known(conn, [key for key in claimed if key not in entered])
     _journal(conn, [firsts[key] for key in claimed if key in entered])
+    failpoints.hit("ingest.after_journal")
     mine = set(claimed)
     outcomes = []
     for delivery in deliveries:

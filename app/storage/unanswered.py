@@ -1,0 +1,28 @@
+"""A failpoint between COMMIT and its answer, which no driver call reaches."""
+
+import os
+import socket
+
+import psycopg
+
+from app import failpoints
+from app.errors import Unavailable
+from app.storage.database import Connection
+
+
+def hit(point: str, conn: Connection) -> None:
+    """Send COMMIT without reading its answer, should the point be armed; an error cuts the connection."""
+    driver = conn.connection.driver_connection
+    if not failpoints.drawn(point) or not isinstance(driver, psycopg.Connection):
+        return
+    driver.pgconn.send_query(b"COMMIT")
+    while driver.pgconn.flush():
+        pass
+    try:
+        failpoints.act(point)
+    except Unavailable:
+        with socket.socket(fileno=os.dup(driver.fileno())) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
+        return
+    while driver.pgconn.get_result() is not None:
+        pass
