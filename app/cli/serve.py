@@ -60,6 +60,11 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+def is_loopback(bound: socket.socket) -> bool:
+    """Whether only this machine reaches the address."""
+    return ipaddress.ip_address(bound.getsockname()[0]).is_loopback
+
+
 def end(number: int, _: object) -> None:
     """Unwind what was opened so far, as for any other exit."""
     sys.exit(128 + number)
@@ -69,10 +74,7 @@ def admit(service: Service, settings: Settings, *, bound: socket.socket) -> Door
     """Open the door as the address allows; ConfigurationError for a public one that nobody has a key to."""
     if settings.bootstrap_admin_key_file is not None:
         keys.bootstrap(service, settings.bootstrap_admin_key_file)
-    loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
-    if settings.failpoints and not loopback:
-        raise ConfigurationError("failpoints are for tests and never on an address that others can reach")
-    failpoints.arm(settings.failpoints)
+    loopback = is_loopback(bound)
     door = open_door(service, settings, loopback=loopback)
     if door.keyring.empty and not loopback:
         message = f"{settings.host} can be reached by others and no key exists; create one first:\n  {FIRST_KEY}"
@@ -112,6 +114,9 @@ def serve(
     given: dict[str, Any] = {"host": host, "port": port, "wait_database": wait_database}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     bound = listen(settings.host, settings.port)
+    if settings.failpoints and not is_loopback(bound):
+        raise ConfigurationError("failpoints are for tests and never on an address that others can reach")
+    failpoints.arm(settings.failpoints)
     with ExitStack() as stack:
         stack.callback(bound.close)
         service = open_service(settings, migrate=migrate, stack=stack)
