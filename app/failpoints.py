@@ -59,7 +59,7 @@ def parse(text: str) -> dict[str, Failpoint]:
             raise ConfigurationError(f"there is no failpoint {point!r}; see driftgauge serve --list-failpoints")
         try:
             found[point] = _failpoint(*what.split(":"))
-        except (TypeError, ValueError) as error:
+        except (IndexError, TypeError, ValueError) as error:
             raise ConfigurationError(f"the failpoint {part!r} cannot be read") from error
     return found
 
