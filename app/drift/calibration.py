@@ -1,6 +1,6 @@
 """The calibration of a reference: how much each feature moves between its ordinary windows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,3 +64,26 @@ class Calibration:
         if days < MIN_DAYS and judged < MIN_WINDOWS:
             return f"{MIN_DAYS - days} more days or {MIN_WINDOWS - judged} more windows of reference"
         return None
+
+    def part(self, feature: int, low: int, high: int) -> "Calibration":
+        """The calibration of one feature alone, whose bins are low to high - 1."""
+        one = slice(feature, feature + 1)
+        return replace(
+            self,
+            row_of=self.row_of[:, one],
+            sums=self.sums[:, low:high],
+            own_rows=self.own_rows[:, one],
+            level=self.level[one],
+            sampling=self.sampling[low:high],
+            lasting=self.lasting[low:high],
+            score=self.score.part(one),
+            psi=self.psi.part(one),
+            ks=self.ks.part(one),
+            ratios=(self.ratios[0].part(one), self.ratios[1].part(one), self.ratios[2].part(one)),
+            special=self.special[:, one],
+            rows=self.rows[one],
+            tau=self.tau[:, one],
+            worst=self.worst[:, one],
+            witnesses=self.witnesses[one],
+            days=self.days[one],
+        )

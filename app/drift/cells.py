@@ -17,9 +17,9 @@ FALLBACK_WINDOWS: Final = 3
 """A cell with fewer windows borrows the next coarser cell."""
 _ALIGNED: Final = 1e-6
 _BLOCKS: Final = 4
-_FEW: Final = 6
-"""Blocks from which on the neighbouring ones are left out too: live windows are a week and more from their reference."""
 """Blocks that a reference must have to be left out one at a time."""
+_WIDE: Final = 6
+"""Blocks from which on the neighbouring ones are left out too: live windows are a week and more from their reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _beside(counts: Ints, cell: Ints, block: Ints) -> Ints:
     kept, place = np.unique(key, return_inverse=True)
     sums = _added(counts, place, cells=len(kept))
     out = sums[place]
-    if len(np.unique(block)) >= _FEW:
+    if len(np.unique(block)) >= _WIDE:
         for step in (-1, 1):
             at = np.searchsorted(kept, key + step)
             found = (at < len(kept)) & (kept[np.minimum(at, len(kept) - 1)] == key + step)

@@ -1,13 +1,14 @@
 """Episodes: the spans in which a feature's evidence is past its line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
 import numpy as np
 
-from app.drift.layout import Bools, Floats, Ints
+from app.drift.causes import Signs, added, named
+from app.drift.layout import Bools, Ints
 
 CAUSE_WINDOWS: Final = 6
 """The window of an episode at which its cause becomes final."""
@@ -22,7 +23,8 @@ def _digest(*words: str) -> str:
 class Episode:
     """One span of one feature's statistic past its line; `feature` is "" for the volume; times in microseconds UTC.
 
-    `end_us` is the window that closed it, None while it is open. `windows` counts its judged windows up to the sixth.
+    `end_us` is the window that closed it, None while it is open. `windows` counts its judged windows up to the sixth;
+    `signs` is what they said of the cause, which is final then.
     """
 
     version: str
@@ -34,6 +36,11 @@ class Episode:
     windows: int = 1
     cause: str = "mix"
     group: str = ""
+    signs: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take signs from a list too, as JSON gives them."""
+        object.__setattr__(self, "signs", tuple(self.signs))
 
     @property
     def id(self) -> str:
@@ -48,16 +55,6 @@ class Verdict:
     episode_id: str
     normal: bool
     at_us: int
-
-
-def follow(episode: Episode | None, evidence: float, *, line: float, judged: bool) -> tuple[Episode | None, bool]:
-    """The episode after a judged window and whether that window closes it; None stays None (see `opens`)."""
-    if episode is None or not judged:
-        return episode, False
-    if evidence < line / 2.0:
-        return episode, True
-    grown = replace(episode, peak=max(episode.peak, evidence), windows=min(episode.windows + 1, CAUSE_WINDOWS))
-    return grown, False
 
 
 def standing(
@@ -100,6 +97,48 @@ def grouped(episodes: Sequence[Episode], *, length_us: int) -> list[Episode]:
     return out
 
 
-def overdue(evidence: Floats, *, line: float) -> Bools:
-    """Where evidence is past its line."""
-    return np.asarray(evidence > line)
+class Register:
+    """The episodes of one version while its windows are walked."""
+
+    def __init__(self, version: str, episodes: Sequence[Episode]) -> None:
+        """Go on from episodes so far, open ones included."""
+        self._version = version
+        self._closed = [each for each in episodes if each.end_us is not None]
+        self._open = {(each.statistic, each.feature): each for each in episodes if each.end_us is None}
+
+    def is_open(self, statistic: str, feature: str) -> bool:
+        """Tell whether this statistic of this feature is in an episode."""
+        return (statistic, feature) in self._open
+
+    def turn(
+        self, statistic: str, feature: str, *, start: int, evidence: float, line: float, signs: Callable[[], Signs]
+    ) -> bool:
+        """Open, carry on or close the episode at a judged window; tells whether it is open now.
+
+        `signs` is asked for the first six windows only.
+        """
+        key = statistic, feature
+        episode = self._open.get(key)
+        if episode is None:
+            said = signs()
+            cause = named(said, statistic=statistic)
+            self._open[key] = Episode(
+                self._version, feature, statistic, start, None, evidence, cause=cause, signs=said
+            )
+            return True
+        if evidence < line / 2.0:
+            del self._open[key]
+            self._closed.append(replace(episode, end_us=start))
+            return False
+        episode = replace(episode, peak=max(episode.peak, evidence))
+        if episode.windows < CAUSE_WINDOWS:
+            said = added(episode.signs, signs())
+            cause = named(said, statistic=statistic)
+            episode = replace(episode, windows=episode.windows + 1, cause=cause, signs=said)
+        self._open[key] = episode
+        return True
+
+    def all(self) -> tuple[Episode, ...]:
+        """Every episode so far, oldest first."""
+        every = [*self._closed, *self._open.values()]
+        return tuple(sorted(every, key=lambda each: (each.start_us, each.feature, each.statistic)))

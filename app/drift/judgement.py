@@ -16,8 +16,8 @@ from app.drift.refit import TURNOVER, expected_psi, lift, special_bins, standard
 
 STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
 SMALL_TVD: Final = 0.01
-_STRAY_ROWS: Final = 2
-"""So many rows in a special bin are no witness against a window."""
+_STRAY_ROWS: Final = 1
+"""One row in a special bin is no witness against a window."""
 _CELLS: Final = 2_000_000
 
 

@@ -20,6 +20,7 @@ class Layout:
 
     `null`, `unseen` and `invalid` hold the position of that bin within the concatenated counts, ABSENT where a
     feature has none. `novelty` is the share of rows expected in `unseen` (Good-Turing: singletons / rows).
+    `lower` and `upper`, (total,), bound the finite bins, equal in a value bin, infinite where open; NaN elsewhere.
     """
 
     offsets: Ints
@@ -30,6 +31,8 @@ class Layout:
     invalid: Ints
     baseline: Ints
     novelty: Floats
+    lower: Floats
+    upper: Floats
 
     @property
     def features(self) -> int:
@@ -66,6 +69,8 @@ class Layout:
             invalid=moved(self.invalid),
             baseline=self.baseline[low:high],
             novelty=self.novelty[first:last],
+            lower=self.lower[low:high],
+            upper=self.upper[low:high],
         )
 
 
@@ -76,6 +81,8 @@ def layout(
     groups: Ints,
     baseline: Ints,
     novelty: Floats | None = None,
+    lower: Floats | None = None,
+    upper: Floats | None = None,
 ) -> Layout:
     """Lay out bins whose kinds, shape (total,), are the words of a published baseline."""
     features = len(offsets) - 1
@@ -96,6 +103,8 @@ def layout(
         invalid=where("invalid"),
         baseline=np.asarray(baseline, dtype=np.int64),
         novelty=np.zeros(features) if novelty is None else np.asarray(novelty, dtype=np.float64),
+        lower=np.full(len(words), np.nan) if lower is None else np.asarray(lower, dtype=np.float64),
+        upper=np.full(len(words), np.nan) if upper is None else np.asarray(upper, dtype=np.float64),
     )
 
 

@@ -21,6 +21,10 @@ class Normal:
     place: Floats
     tail: Tail
 
+    def part(self, which: slice) -> "Normal":
+        """The normal of some features alone."""
+        return Normal(self.slope[which], self.place[:, which], self.tail.part(which))
+
     def expected(self, nu: Floats, row: Ints, *, other: Ints, part: Floats) -> Floats:
         """Expected score of windows whose nu and context row are given, (W, F), `part` of them in another row."""
         column = np.arange(row.shape[1])

@@ -4,7 +4,8 @@ Live evaluation, late rows and backtests all walk this way, so that each finds w
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,8 +13,9 @@ import numpy as np
 from app.drift import episodes as spans
 from app.drift import evidence as sums
 from app.drift.calibration import Calibration
+from app.drift.causes import signs
 from app.drift.context import WEEK_US, Grid, monday_us
-from app.drift.episodes import CAUSE_WINDOWS, Episode, Verdict
+from app.drift.episodes import Episode, Register, Verdict
 from app.drift.evidence import Evidence
 from app.drift.judgement import SMALL_TVD, STATISTICS, Judgement, judge
 from app.drift.layout import Bools, Floats, Ints, Layout
@@ -147,23 +149,29 @@ def walk(
     features = np.empty(p.shape)
     volume = np.empty(len(windows.starts))
     now, now_volume = state.evidence.features, state.evidence.volume
-    closed = [episode for episode in state.episodes if episode.end_us is not None]
-    begun = {(each.statistic, each.feature): each for each in state.episodes if each.end_us is None}
-    is_open = np.array([[(statistic, name) in begun for name in names] for statistic in STATISTICS], dtype=np.bool_)
+    register = Register(version, state.episodes)
+    is_open = np.array([[register.is_open(each, name) for name in names] for each in STATISTICS], dtype=np.bool_)
     for w, start in enumerate(windows.starts.tolist()):
         now = sums.advance(now, p[:, w], tau=pace, line=line)
         features[:, w] = now
         judged = ~np.isnan(p[:, w])
         for s, f in np.argwhere(judged & (is_open | (now > lines))).tolist():
-            key = (STATISTICS[s], names[f])
-            is_open[s, f] = _turn(begun, closed, key, start, float(now[s, f]), float(lines[s, f]), version)
+            said = partial(
+                signs, layout, calibration, feature=f, start=start, counts=windows.counts[w], grid=settings.grid
+            )
+            is_open[s, f] = register.turn(
+                STATISTICS[s],
+                names[f],
+                start=start,
+                evidence=float(now[s, f]),
+                line=float(lines[s, f]),
+                signs=said if s == 0 else tuple,
+            )
         volume_p = seen.volume_p[w]
         now_volume = float(sums.advance(np.array(now_volume), volume_p, tau=volume_pace, line=line))
         volume[w] = now_volume
-        key = ("volume", "")
-        if not np.isnan(volume_p) and (key in begun or now_volume > volume_line):
-            _turn(begun, closed, key, start, now_volume, volume_line, version)
-    carried = sorted([*closed, *begun.values()], key=lambda each: (each.start_us, each.feature, each.statistic))
+        if not np.isnan(volume_p) and (register.is_open("volume", "") or now_volume > volume_line):
+            register.turn("volume", "", start=start, evidence=now_volume, line=volume_line, signs=tuple)
     return Week(
         monday_us=monday_us(int(windows.starts[0])) if len(windows.starts) else 0,
         starts=windows.starts,
@@ -171,32 +179,8 @@ def walk(
         judgement=seen,
         evidence=features,
         volume_evidence=volume,
-        state=State(evidence=Evidence(now, now_volume), episodes=tuple(carried)),
+        state=State(evidence=Evidence(now, now_volume), episodes=register.all()),
     )
-
-
-def _turn(
-    begun: dict[tuple[str, str], Episode],
-    closed: list[Episode],
-    key: tuple[str, str],
-    start: int,
-    value: float,
-    line: float,
-    version: str,
-) -> bool:
-    """Open, carry on or close one episode; tells whether it is open now."""
-    episode = begun.get(key)
-    if episode is None:
-        begun[key] = Episode(
-            version=version, feature=key[1], statistic=key[0], start_us=start, end_us=None, peak=value
-        )
-        return True
-    if value < line / 2.0:
-        closed.append(replace(begun.pop(key), end_us=start))
-        return False
-    windows = min(episode.windows + 1, CAUSE_WINDOWS)
-    begun[key] = replace(episode, peak=max(episode.peak, value), windows=windows)
-    return True
 
 
 def replay(

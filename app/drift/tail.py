@@ -50,6 +50,10 @@ class Tail:
         p = np.where(score > last, tail, inside)
         return np.where(np.isnan(score), np.nan, p)
 
+    def part(self, which: slice) -> "Tail":
+        """The law of some features alone."""
+        return Tail(self.body[which], self.share[which], self.mean[which], self.days[which])
+
     def score(self, p: Floats) -> Floats:
         """The log score that has upper probability p, shape (F,) or (W, F): the inverse of `p`."""
         p = np.broadcast_to(p, np.broadcast_shapes(p.shape, self.share.shape))
