@@ -16,6 +16,7 @@ from app.api.edge import Edge
 from app.api.gate import Bounds, Quotas
 from app.api.intake import Intake
 from app.api.rawpath import RawPath
+from app.api.shield import Shield
 from app.metrics.instruments import Instruments
 from app.metrics.page import Page
 from app.monitor.buckets import Buckets
@@ -143,6 +144,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     bounds = Bounds(settings.max_document_bytes, settings.body_timeout / 1e6, settings.request_deadline / 1e6)
     gate.mount(app, routes, bounds=bounds, quotas=quotas, instruments=service.instruments)
     problems.install(app)
+    app.add_middleware(Shield)
     openapi.install(app)
     app.add_middleware(Authentication, door=door)
     app.add_middleware(RawPath)

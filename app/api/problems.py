@@ -6,7 +6,6 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -26,7 +25,6 @@ _CODES = {
 }
 _RETRY_AFTER_S = 2
 _LONGEST_WAIT_S = 30
-log = structlog.get_logger()
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -66,7 +64,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _bug)
 
 
 def answer(request: Request, problem: Problem) -> Response:
@@ -122,8 +119,8 @@ def _http(request: Request, error: Exception) -> Response:
     return written
 
 
-def _bug(request: Request, error: Exception) -> Response:
-    log.error("unexpected error", path=request.scope["path"], error=type(error).__name__, exc_info=error)
+def bug(request: Request) -> Response:
+    """Answer for an error that nobody expected."""
     return _answer(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -20,10 +20,11 @@ SILENT_GAPS = 3
 
 
 def publish(service: Service) -> None:
-    """Render the drift series anew; the next scrape shows them."""
-    with service.database.snapshot() as conn:
-        views = list(_views(service, conn))
-    service.page.publish(views)
+    """Render the drift series anew; the next scrape shows them, and never an older state after a newer one."""
+    with service.publishing:
+        with service.database.snapshot() as conn:
+            views = list(_views(service, conn))
+        service.page.publish(views)
 
 
 def _views(service: Service, conn: Connection) -> Iterator[ModelView]:

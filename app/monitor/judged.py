@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline
 from app.drift.bins import NumericBins
+from app.drift.floor import Floor, noise_floor
 from app.drift.judgement import STATISTICS
 from app.drift.replay import Week
 from app.drift.scores import Scores, Statistic, score
+from app.monitor.layouts import layout_of
 from app.monitor.lines import USUAL_P
 from app.monitor.rulebook import Rulebook
 from app.storage.scores import ScoredWindow, StatisticRow
@@ -42,7 +44,7 @@ def entries(  # noqa: PLR0913 - a stored window tells all of it
     scored = score(baseline, counted.counts, counted.rows)
     means = mean(baseline, counted.counts, counted.sums)
     enough = counted.rows >= rulebook.settings.min_rows
-    shared = _shared(week, rulebook)
+    shared = _shared(week, rulebook, floor=_floor(baseline, scored, counted))
     return [
         ScoredWindow(
             start_us=int(counted.starts[w]),
@@ -59,10 +61,19 @@ def entries(  # noqa: PLR0913 - a stored window tells all of it
     ]
 
 
-def _shared(week: Week, rulebook: Rulebook) -> Mapping[str, Doubles]:
-    """Draw the calibrated lines and probabilities of all windows at once."""
+def _floor(baseline: Baseline, scored: Scores, counted: WindowCounts) -> Floor:
+    psi = scored.values[Statistic.PSI]
+    return noise_floor(layout_of(baseline), psi, counted.rows, baseline_rows=baseline.rows)
+
+
+def _shared(week: Week, rulebook: Rulebook, *, floor: Floor) -> Mapping[str, Doubles]:
+    """Draw the lines and probabilities of all windows at once; before a calibration independent rows stand in."""
     judgement, calibration = week.judgement, week.calibration
-    drawn: dict[str, Doubles] = {"psi_p": judgement.psi_p, "ks_p": judgement.ks_p}
+    drawn: dict[str, Doubles] = {
+        "psi_p": np.where(np.isnan(judgement.psi_p), floor.p, judgement.psi_p),
+        "ks_p": judgement.ks_p,
+        "ratio": np.where(np.isnan(judgement.ratio), floor.ratio, judgement.ratio),
+    }
     for statistic, normal, expected in (
         ("psi", calibration.psi, judgement.psi_expected),
         ("ks", calibration.ks, judgement.ks_expected),
@@ -101,15 +112,17 @@ def _plain(scored: Scores, shared: Mapping[str, Doubles], w: int, *, enough: boo
 
 def _judged(week: Week, shared: Mapping[str, Doubles], w: int, *, rows: int, enough: bool) -> dict[str, StatisticRow]:
     calibrated = week.calibration.calibrated
-    waiting = np.where(calibrated, SCORED if enough else INSUFFICIENT_ROWS, CALIBRATING).astype(np.int16)
+    waiting = np.where(calibrated, SCORED, CALIBRATING) if enough else np.full(len(calibrated), INSUFFICIENT_ROWS)
     judgement = week.judgement
     return {
         Statistic.EVIDENCE.value: StatisticRow(
-            values=np.where(calibrated & enough, week.evidence[0, w], np.nan),
+            values=_shown(week.evidence[0, w], enough=enough),
             p_values=shared["evidence_p"][w],
-            status=waiting,
+            status=waiting.astype(np.int16),
         ),
-        Statistic.RATIO.value: StatisticRow(values=_shown(judgement.ratio[w], enough=enough), status=waiting),
+        Statistic.RATIO.value: StatisticRow(
+            values=_shown(shared["ratio"][w], enough=enough), status=waiting.astype(np.int16)
+        ),
         Statistic.VOLUME.value: StatisticRow(
             values=np.array([float(rows)]),
             p_values=judgement.volume_p[w : w + 1].astype(np.float64),

@@ -69,8 +69,8 @@ class Lines:
                 yield _document(statistic, severity, line, feature=feature, version=version, source=source)
         for (statistic, severity), line in DEFAULTS.items():
             if (statistic, None, None) not in self._stored:
-                line = Line(BUDGET, self.page) if line.mode == BUDGET else line  # noqa: PLW2901 - the same line, filled in
-                yield _document(statistic, severity, line, feature=None, version=None, source="default")
+                known = Line(BUDGET, self.page) if statistic is Statistic.EVIDENCE else line
+                yield _document(statistic, severity, known, feature=None, version=None, source="default")
 
 
 def _document(  # noqa: PLR0913 - the fields of the published row

@@ -46,6 +46,7 @@ class Service:
     instruments: Instruments
     page: Page
     policy: Policy
+    publishing: threading.Lock = field(default_factory=threading.Lock)
     decodes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 
     def now_us(self) -> int:

@@ -75,7 +75,9 @@ class NamedColumns(Mapping[str, list[Any]]):
 
 def is_histograms(value: object) -> bool:
     """Tell ready histograms from rows."""
-    return isinstance(value, dict) and "features" in value and "rows" not in value and "columns" not in value
+    if not isinstance(value, dict) or not isinstance(value.get("features"), dict) or "columns" in value:
+        return False
+    return not isinstance(value.get("rows"), list)
 
 
 def table_of_rows(rows: list[Any], *, exact: Callable[[], list[Any]] | None = None) -> Table:

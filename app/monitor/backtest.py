@@ -1,0 +1,207 @@
+"""What would have alerted: the live walk over stored windows, under other settings, with nothing changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from app.drift.context import WEEK_US, monday_us
+from app.drift.episodes import Episode, grouped
+from app.drift.evidence import MONTH_US
+from app.drift.replay import State, Windows, walk
+from app.errors import Refused
+from app.monitor.catalog import Watched
+from app.monitor.chronicle import Arm, counted, fit_week, none
+from app.monitor.configuration import changed
+from app.monitor.crossing import crossed
+from app.monitor.evaluate import arms_of
+from app.monitor.instants import instant_text, read_instant
+from app.monitor.judged import entries
+from app.monitor.lines import Lines
+from app.monitor.rulebook import Rulebook, budget_line
+from app.monitor.service import Service
+from app.storage import thresholds, windows
+from app.storage.database import Connection
+from app.storage.thresholds import StoredThreshold
+
+READ_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A range of window starts and the settings to try; the settings in force where nothing is given."""
+
+    from_us: int | None
+    to_us: int | None
+    pages_per_month: float | None
+    thresholds: tuple[StoredThreshold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One version walked on one baseline: its episodes, and which of its windows were judged for which feature."""
+
+    version: str
+    names: tuple[str, ...]
+    starts: np.ndarray[Any, np.dtype[np.int64]]
+    judged: np.ndarray[Any, np.dtype[np.bool_]]
+    episodes: tuple[Episode, ...]
+
+
+def question(document: Mapping[str, Any]) -> Question:
+    """Read what is asked; Refused for a range that cannot be read."""
+    budget = document.get("alert_budget")
+    return Question(
+        from_us=None if document.get("from") is None else read_instant(document["from"], "from"),
+        to_us=None if document.get("to") is None else read_instant(document["to"], "to"),
+        pages_per_month=None if budget is None else float(budget["pages_per_month"]),
+        thresholds=tuple(
+            StoredThreshold(
+                one["statistic"], one.get("feature"), one.get("version"), one.get("warning"), one.get("critical")
+            )
+            for one in document.get("thresholds") or ()
+        ),
+    )
+
+
+def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, object]:
+    """Replay the stored windows and tell what would have alerted in the range."""
+    if asked.pages_per_month is not None:
+        budget = {"alert_budget": {"pages_per_month": asked.pages_per_month}}
+        watched = replace(watched, configuration=changed(watched.configuration, budget))
+    with service.database.snapshot(deadline_s=READ_S) as read:
+        stored = {(one.statistic, one.feature, one.version): one for one in thresholds.listed(read, watched.id)}
+        stored |= {(one.statistic, one.feature, one.version): one for one in asked.thresholds}
+        runs = [
+            run
+            for version in windows.versions(read, watched.id)
+            for run in _runs(service, read, watched, version, stored=list(stored.values()), asked=asked)
+        ]
+    return _answer(watched, runs, asked)
+
+
+def _runs(  # noqa: PLR0913 - one run depends on all of them
+    service: Service,
+    read: Connection,
+    watched: Watched,
+    version: str,
+    *,
+    stored: Sequence[StoredThreshold],
+    asked: Question,
+) -> Iterator[Run]:
+    arms = arms_of(service, read, watched, version)
+    for position, arm in enumerate(arms):
+        page = budget_line(watched.configuration, len(arm.baseline.features))
+        rulebook = Rulebook.of(
+            watched.configuration,
+            arm.baseline,
+            lines=Lines(stored, page=page),
+            version=version,
+            min_rows=service.policy.min_rows,
+        )
+        end = None if position + 1 == len(arms) else int(arms[position + 1].starts[0])
+        yield _run(read, arm, rulebook, to_us=asked.to_us, end_us=end)
+
+
+def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, to_us: int | None, end_us: int | None) -> Run:
+    starts = arm.starts if to_us is None else arm.starts[arm.starts < to_us]
+    arm = replace(arm, starts=starts)
+    state = none(arm)
+    judged = [np.zeros((0, len(rulebook.names) + 1), np.bool_)]
+    at = 0
+    while at < len(starts):
+        monday = monday_us(int(starts[at]))
+        end = int(np.searchsorted(starts, monday + WEEK_US))
+        state, seen = _week(read, arm, rulebook, state, monday=monday, part=starts[at:end])
+        judged += seen
+        at = end
+    found = tuple(
+        replace(one, end_us=end_us) if one.end_us is None and end_us is not None else one for one in state.episodes
+    )
+    return Run(arm.version, rulebook.names, starts, np.concatenate(judged), found)
+
+
+def _week(  # noqa: PLR0913 - one week depends on all of them
+    read: Connection,
+    arm: Arm,
+    rulebook: Rulebook,
+    state: State,
+    *,
+    monday: int,
+    part: np.ndarray[Any, np.dtype[np.int64]],
+) -> tuple[State, list[np.ndarray[Any, np.dtype[np.bool_]]]]:
+    calibration = fit_week(read, arm, rulebook, state=state, monday=monday)
+    judged = []
+    for chunk in counted(read, arm, part):
+        week = walk(
+            arm.layout,
+            calibration,
+            state=state,
+            windows=Windows(chunk.starts, chunk.counts, chunk.rows),
+            settings=rulebook.settings,
+            names=rulebook.names,
+            version=arm.version,
+        )
+        scored = entries(arm.baseline, chunk, week, rulebook=rulebook, baseline_id=arm.baseline_id, now_us=0)
+        state = crossed(week.state, scored, rulebook)
+        enough = (chunk.rows >= rulebook.settings.min_rows)[:, None]
+        judged.append(np.concatenate([np.broadcast_to(enough, week.judgement.judged.shape), enough], axis=1))
+    return state, judged
+
+
+def _answer(watched: Watched, runs: Sequence[Run], asked: Question) -> dict[str, object]:
+    length = watched.configuration.window
+    names = sorted({name for run in runs for name in run.names})
+    shown: dict[str, object] = {}
+    first, last = _span(runs, asked, length)
+    groups: set[str] = set()
+    for name in [*names, ""]:
+        windows_, in_alarm, found = 0, 0, []
+        for run in runs:
+            if name and name not in run.names:
+                continue
+            column = run.names.index(name) if name else len(run.names)
+            inside = (run.starts >= first) & (run.starts < last) & run.judged[:, column]
+            mine = [one for one in run.episodes if one.feature == name]
+            alarm = np.zeros(len(run.starts), np.bool_)
+            for one in mine:
+                alarm |= (run.starts >= one.start_us) & (one.end_us is None or run.starts < (one.end_us or 0))
+            windows_ += int(inside.sum())
+            in_alarm += int((inside & alarm).sum())
+            found += [one for one in mine if first <= one.start_us < last]
+        groups |= {one.group for one in grouped(found, length_us=length)}
+        shown[name] = {
+            "windows": windows_,
+            "firings": len(found),
+            "time_in_alarm": in_alarm / windows_ if windows_ else 0.0,
+            "episodes": [_episode(one) for one in sorted(found, key=lambda one: (one.start_us, one.version))],
+        }
+    months = max((last - first) / MONTH_US, length / MONTH_US) if runs else 1.0
+    return {
+        "from": instant_text(first),
+        "to": instant_text(last),
+        "features": shown,
+        "expected_pages_per_month": watched.configuration.pages_per_month,
+        "observed_pages_per_month": len(groups) / months,
+    }
+
+
+def _span(runs: Sequence[Run], asked: Question, length: int) -> tuple[int, int]:
+    starts = [int(start) for run in runs if len(run.starts) for start in (run.starts[0], run.starts[-1])]
+    first = asked.from_us if asked.from_us is not None else min(starts, default=0)
+    last = asked.to_us if asked.to_us is not None else max(starts, default=0) + length
+    if last < first:
+        raise Refused("unlawful-range", "the range ends before it begins", extra={"pointer": "/to"})
+    return first, last
+
+
+def _episode(one: Episode) -> dict[str, object]:
+    return {
+        "start": instant_text(one.start_us),
+        "end": None if one.end_us is None else instant_text(one.end_us),
+        "version": one.version,
+        "statistic": one.statistic,
+        "severity": "critical",
+        "peak": one.peak,
+    }
