@@ -1,0 +1,68 @@
+"""Whatever is started is ended: the service, its database, the demonstration and what it started."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from app.cli.demo.process import Serving
+from app.errors import ConfigurationError
+from service import Service, command, environment, processes_of, until
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_with_its_database(how: signal.Signals) -> None:
+    """A signal drains the service: exit code 0, and the embedded Postgres ends with it."""
+    with Service() as service:
+        assert service.process is not None
+        service.process.send_signal(how)
+        assert service.process.wait(30) == 0
+        assert not processes_of(service.data_dir)
+
+
+def test_port_taken(taken: int, tmp_path: Path) -> None:
+    """When the usual port is taken the demonstration's service takes another, and leaves nothing running."""
+    with Serving(tmp_path / "data", port=taken) as serving:
+        assert not serving.url.endswith(f":{taken}")
+        assert httpx.get(f"{serving.url}/readyz", timeout=30).status_code == 200
+        assert processes_of(tmp_path)
+    assert not processes_of(tmp_path)
+
+
+def test_start_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that cannot start is reported with the end of its log."""
+    monkeypatch.setenv("DRIFTGAUGE_MIN_ROWS", "none")
+    with pytest.raises(ConfigurationError, match="DRIFTGAUGE_MIN_ROWS"), Serving(tmp_path, port=0):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_demo_interrupted(how: signal.Signals, tmp_path: Path) -> None:
+    """Ended in the middle, the demonstration takes its service and its database with it."""
+    demo = subprocess.Popen(
+        command("demo"), env=environment(tmp_path), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    until(lambda: bool(processes_of(tmp_path)), what="the database")
+    started = psutil.Process(demo.pid).children(recursive=True)
+    time.sleep(1)
+    demo.send_signal(how)
+    out, _ = demo.communicate(timeout=60)
+    assert demo.returncode not in {0, -9}, out.decode()
+    assert not processes_of(tmp_path), out.decode()
+    assert not any(process.is_running() for process in started)
