@@ -74,6 +74,7 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         fold_interval_us=settings.fold_interval,
         evaluate_interval_us=settings.evaluate_interval,
         refresh_interval_us=settings.refresh_interval,
+        account_interval_us=settings.account_interval,
         prune_interval_us=settings.prune_interval,
         close_delay_us=settings.close_delay,
         min_rows=settings.min_rows,

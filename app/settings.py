@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     fold_interval: Duration = Field("500ms", validate_default=True, description="Pause between folds of the journal.")
     evaluate_interval: Duration = Field("5s", validate_default=True, description="Pause between evaluations.")
     refresh_interval: Duration = Field("500ms", validate_default=True, description="Pause between looks for changes.")
+    account_interval: Duration = Field("10s", validate_default=True, description="Pause between balances of the books.")
     prune_interval: Duration = Field("10m", validate_default=True, description="Pause between prunings.")
     close_delay: Duration = Field("0s", validate_default=True, description="Wait after a window's end.")
     min_rows: Count = Field(30, description="Rows a window needs to be scored.")

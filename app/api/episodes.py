@@ -8,10 +8,11 @@ from starlette.responses import Response
 from app.api.bodies import BacktestBody, VerdictBody
 from app.api.context import AuthorDep, ServiceDep
 from app.api.json import Json
-from app.api.names import ModelName, Version
+from app.api.names import FeatureName, ModelName, Version
 from app.api.problems import responses
-from app.api.ranges import PageDep, RangeDep
-from app.monitor import backtest, judgements
+from app.api.ranges import Instant, PageDep, RangeDep
+from app.monitor import backtest, explanations, judgements
+from app.monitor.instants import read_instant
 
 router = APIRouter(tags=["episodes"])
 PROBLEMS = responses(404, 422, 503)
@@ -35,6 +36,16 @@ def post_verdict(
 ) -> Response:
     """Say whether an episode was normal; its windows then join the trailing reference."""
     return Json(judgements.give(service, model, episode, verdict=body.verdict, note=body.note, author=author))
+
+
+@router.get("/v1/models/{model}/features/{feature}/explanation", responses=PROBLEMS)
+def get_explanation(
+    model: ModelName, feature: FeatureName, service: ServiceDep, version: Version, window_start: Instant = None
+) -> Response:
+    """Tell what stands out in one feature of one window, the newest when none is named."""
+    start = None if window_start is None else read_instant(window_start, "window_start")
+    watched = service.catalog.watched(model)
+    return Json(explanations.document(service, watched, feature, start_us=start, version=version))
 
 
 @router.post("/v1/models/{model}/backtest", responses={**PROBLEMS, **responses(400)})

@@ -11,11 +11,11 @@ from app.drift.episodes import Episode, grouped
 from app.drift.evidence import MONTH_US
 from app.drift.replay import State, Windows, walk
 from app.errors import Refused
+from app.monitor.arms import Arm, arms_of, counted
 from app.monitor.catalog import Watched
-from app.monitor.chronicle import Arm, counted, fit_week, none
 from app.monitor.configuration import changed
 from app.monitor.crossing import crossed
-from app.monitor.evaluate import arms_of
+from app.monitor.fitting import fit_week
 from app.monitor.instants import instant_text, read_instant
 from app.monitor.judged import entries
 from app.monitor.lines import Lines
@@ -107,7 +107,7 @@ def _runs(  # noqa: PLR0913 - one run depends on all of them
 def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, to_us: int | None, end_us: int | None) -> Run:
     starts = arm.starts if to_us is None else arm.starts[arm.starts < to_us]
     arm = replace(arm, starts=starts)
-    state = none(arm)
+    state = arm.beginning()
     judged = [np.zeros((0, len(rulebook.names) + 1), np.bool_)]
     at = 0
     while at < len(starts):

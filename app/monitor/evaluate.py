@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from app import failpoints
+from app.monitor.arms import arms_of, closed_before
 from app.monitor.catalog import Watched
-from app.monitor.chronicle import Arm, resume, walk_week
+from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
 from app.monitor.incidents import keep
 from app.monitor.judged import HIDDEN
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
-from app.storage import exposition, fold, scores, windows
-from app.storage.database import Connection
+from app.storage import exposition, fold, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
 from app.storage.turns import take_turn
 
@@ -53,10 +53,15 @@ def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evalu
     fold_all(service, watched.id)
     done = Evaluation()
     with service.database.snapshot() as read:
+        settings = (watched.model.revision, tuple(map(repr, thresholds.listed(read, watched.id))))
+        due = windows.dirty(read, watched.id, start_before_us=closed_before(service, watched))
+        if not due and service.judged_under.get(watched.id) == settings:
+            return done
         versions = windows.versions(read, watched.id)
     for version in versions:
         while (walked := _step(service, watched, version, wait=wait)) is not None:
             done += walked
+    service.judged_under[watched.id] = settings
     return done
 
 
@@ -75,33 +80,13 @@ def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Ev
                 point = resume(conn, arm, rulebook)
                 if point is None:
                     continue
-                found = walk_week(read, conn, arm, rulebook, point, now_us=service.now_us())
+                found, tops = walk_week(read, conn, arm, rulebook, point, now_us=service.now_us())
                 scores.save_many(conn, watched.id, found)
-                keep(conn, watched, version, arms=arms)
+                keep(conn, watched, version, arms=arms, tops=tops)
                 exposition.bump(conn)
                 failpoints.hit("score.before_commit")
                 return _size(found)
     return None
-
-
-def arms_of(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
-    """List the baselines that the version's closed windows were counted on, oldest first."""
-    before = service.now_us() - service.policy.close_delay_us - watched.configuration.window + 1
-    rows = windows.listed(read, watched.id, to_us=before, version=version)
-    found: list[Arm] = []
-    for baseline_id in sorted({row.baseline_id for row in rows}):
-        own = [row for row in rows if row.baseline_id == baseline_id]
-        found.append(
-            Arm(
-                model_id=watched.id,
-                version=version,
-                baseline_id=baseline_id,
-                baseline=service.catalog.baseline(baseline_id),
-                starts=np.array([row.start_us for row in own], np.int64),
-                dirty=np.array([row.revision > row.scored_revision for row in own], np.bool_),
-            )
-        )
-    return found
 
 
 def _size(found: Sequence[ScoredWindow]) -> Evaluation:

@@ -1,22 +1,25 @@
 """Episodes of a version over all its baselines, as they are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from app.drift.episodes import Episode, grouped
 from app.drift.states import unpacked_state
+from app.monitor.arms import Arm
 from app.monitor.catalog import Watched
-from app.monitor.chronicle import EVER_US, Arm
+from app.monitor.chronicle import EVER_US
+from app.monitor.explanations import TopBins
 from app.storage import chronicles, episodes
 from app.storage.database import Connection
 
 CRITICAL = "critical"
 
 
-def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm]) -> None:
+def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm], tops: Mapping[str, TopBins]) -> None:
     """Store a version's episodes as its walks left them; those that no longer stand disappear."""
     found = grouped(standing(conn, arms), length_us=watched.configuration.window)
+    known = {one.id: one.top_bins for one in episodes.listed(conn, watched.id, version=version)}
     stored = [
         episodes.Episode(
             id=one.id,
@@ -29,7 +32,7 @@ def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm
             peak=one.peak,
             cause=one.cause,
             group=one.group,
-            top_bins=[],
+            top_bins=tops.get(one.id, known.get(one.id, [])),
         )
         for one in found
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from app.drift.columns import Kind, Role
 from app.errors import Conflict, NotFound, PreconditionFailed, Refused, Unavailable
 from app.monitor.catalog import Watched
+from app.monitor.conditions import UNCONDITIONAL, Condition
 from app.monitor.configuration import Configuration, changed, check_retention, restored
 from app.monitor.instants import instant_text
 from app.monitor.service import Service
@@ -47,13 +48,23 @@ def _feature(feature: ModelFeature) -> dict[str, object]:
     return shown | {"declared": feature.declared}
 
 
+def tag(document: Mapping[str, object]) -> str:
+    """Give the entity tag of a model's document, which changes with every change of the model."""
+    return f'"{document["created_at"]}/{document["revision"]}"'
+
+
 def put_model(
-    service: Service, name: str, document: Mapping[str, Any], *, author: Author
+    service: Service,
+    name: str,
+    document: Mapping[str, Any],
+    *,
+    author: Author,
+    condition: Condition = UNCONDITIONAL,
 ) -> tuple[dict[str, object], bool]:
     """Create or change a model; gives its configuration and whether it is new."""
     for _ in range(RETRIES):
         try:
-            created = _put(service, name, document, author=author)
+            created = _put(service, name, document, author=author, condition=condition)
         except (PreconditionFailed, Conflict) as error:
             if error.code not in {"model-changed", "model-exists"}:
                 raise
@@ -62,10 +73,11 @@ def put_model(
     raise Unavailable("model-changing", "the model kept changing meanwhile", retry_after=1)
 
 
-def _put(service: Service, name: str, document: Mapping[str, Any], *, author: Author) -> bool:
+def _put(service: Service, name: str, document: Mapping[str, Any], *, author: Author, condition: Condition) -> bool:
     policy = service.policy
     with service.database.transaction() as conn:
         found = models.find(conn, name)
+        condition.check(None if found is None else _tag(found))
         current = Configuration() if found is None else restored(found.config)
         configuration = changed(current, document)
         check_retention(configuration, retention_us=policy.ledger_retention_us, margin_us=policy.ledger_margin_us)
@@ -109,11 +121,18 @@ def _check_window(conn: Connection, found: Model, *, before: Configuration, afte
         raise Refused("window-frozen", detail)
 
 
-def delete_model(service: Service, name: str, *, author: Author) -> None:
+def _tag(model: Model) -> str:
+    return tag({"created_at": instant_text(model.created_us), "revision": model.revision})
+
+
+def delete_model(service: Service, name: str, *, author: Author, condition: Condition = UNCONDITIONAL) -> None:
     """Remove a model; its series vanish and its name is free again."""
     watched = service.catalog.watched(name, fresh=True)
     with service.database.transaction() as conn:
         now_us = service.now_us()
+        models.lock(conn, watched.id)
+        found = models.get(conn, watched.id)
+        condition.check(None if found is None else _tag(found))
         if not models.delete(conn, watched.id, now_us=now_us):
             raise NotFound("unknown-model", f"there is no model {name!r}")
         audit.record(

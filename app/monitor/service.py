@@ -19,6 +19,7 @@ class Policy:
     fold_interval_us: int = 500_000
     evaluate_interval_us: int = 5_000_000
     refresh_interval_us: int = 500_000
+    account_interval_us: int = 10_000_000
     prune_interval_us: int = 600_000_000
     close_delay_us: int = 0
     min_rows: int = 30
@@ -46,6 +47,7 @@ class Service:
     instruments: Instruments
     page: Page
     policy: Policy
+    judged_under: dict[int, object] = field(default_factory=dict)
     publishing: threading.Lock = field(default_factory=threading.Lock)
     decodes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 

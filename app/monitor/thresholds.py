@@ -1,16 +1,19 @@
 """Drawing and wiping thresholds, on the record."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from app.errors import NotFound, Refused
 from app.monitor.catalog import Watched
+from app.monitor.conditions import UNCONDITIONAL, Condition
 from app.monitor.gauges import publish
 from app.monitor.lines import CALIBRATED, FIXED, SEVERITIES, Lines
 from app.monitor.models import Author
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
-from app.storage import audit, exposition, thresholds
+from app.storage import audit, exposition, models, thresholds
 from app.storage.database import Connection
 from app.storage.thresholds import StoredThreshold
 
@@ -23,7 +26,20 @@ def effective(service: Service, watched: Watched) -> list[dict[str, object]]:
     return list(Lines(stored, page=page).listed())
 
 
-def put(service: Service, name: str, document: Mapping[str, Any], *, author: Author) -> dict[str, Any]:
+def tag(service: Service, watched: Watched) -> str:
+    """Give the entity tag of all thresholds of a model."""
+    with service.database.snapshot() as conn:
+        return _tag(conn, watched)
+
+
+def put(
+    service: Service,
+    name: str,
+    document: Mapping[str, Any],
+    *,
+    author: Author,
+    condition: Condition = UNCONDITIONAL,
+) -> dict[str, Any]:
     """Draw the lines of a statistic; the gauges follow at once."""
     for severity in SEVERITIES:
         _check(severity, document[severity])
@@ -38,6 +54,7 @@ def put(service: Service, name: str, document: Mapping[str, Any], *, author: Aut
         _trimmed(document["critical"]),
     )
     with service.database.transaction() as conn:
+        _expect(conn, watched, condition)
         before = _find(conn, watched, threshold.statistic, feature=threshold.feature, version=threshold.version)
         thresholds.put(conn, watched.id, threshold)
         _record(service, conn, watched, author=author, before=before, after=threshold)
@@ -47,11 +64,19 @@ def put(service: Service, name: str, document: Mapping[str, Any], *, author: Aut
 
 
 def delete(  # noqa: PLR0913 - what names a threshold
-    service: Service, name: str, *, statistic: str, feature: str | None, version: str | None, author: Author
+    service: Service,
+    name: str,
+    *,
+    statistic: str,
+    feature: str | None,
+    version: str | None,
+    author: Author,
+    condition: Condition = UNCONDITIONAL,
 ) -> None:
     """Go back to the default; NotFound when nothing was set."""
     watched = service.catalog.watched(name, fresh=True)
     with service.database.transaction() as conn:
+        _expect(conn, watched, condition)
         before = _find(conn, watched, statistic, feature=feature, version=version)
         if before is None:
             raise NotFound("unknown-threshold", f"no threshold of {statistic} is set there")
@@ -59,6 +84,17 @@ def delete(  # noqa: PLR0913 - what names a threshold
         _record(service, conn, watched, author=author, before=before, after=None)
         exposition.bump(conn)
     publish(service)
+
+
+def _expect(conn: Connection, watched: Watched, condition: Condition) -> None:
+    """Let no other change of the model's thresholds in between."""
+    models.lock(conn, watched.id)
+    condition.check(_tag(conn, watched))
+
+
+def _tag(conn: Connection, watched: Watched) -> str:
+    stored = [watched.id, [_shown(one) for one in thresholds.listed(conn, watched.id)]]
+    return f'"{hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
 def _check(severity: str, line: Mapping[str, Any] | None) -> None:

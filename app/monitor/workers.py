@@ -29,6 +29,7 @@ class Workers:
             ("fold", self._fold, policy.fold_interval_us),
             ("evaluate", self._evaluate, policy.evaluate_interval_us),
             ("refresh", self._refresh, policy.refresh_interval_us),
+            ("account", self._account, policy.account_interval_us),
             ("prune", self._prune, policy.prune_interval_us),
         ]
         self._threads = [
@@ -86,18 +87,22 @@ class Workers:
         try:
             with service.database.snapshot() as conn:
                 revision = exposition.revision(conn)
-                backlog = fold.backlog(conn)
-                balance = ledger.balance(conn)
         except Problem:
             service.instruments.database_up.set(0)
             raise
         service.instruments.database_up.set(1)
-        service.instruments.journal_rows.set(backlog.rows)
-        service.instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
-        service.instruments.ledger_imbalance.set(balance.imbalance)
         if revision != self._shown:
             publish(service)
             self._shown = revision
+
+    def _account(self) -> None:
+        instruments = self._service.instruments
+        with self._service.database.snapshot() as conn:
+            backlog = fold.backlog(conn)
+            balance = ledger.balance(conn)
+        instruments.journal_rows.set(backlog.rows)
+        instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
+        instruments.ledger_imbalance.set(balance.imbalance)
 
     def _prune(self) -> None:
         prune(self._service)

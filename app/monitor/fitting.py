@@ -1,0 +1,32 @@
+"""What is normal from a Monday on."""
+
+import numpy as np
+
+from app.drift.calibration import Calibration
+from app.drift.episodes import accepted, standing
+from app.drift.refit import refit
+from app.drift.replay import State, reference_for, vouching
+from app.monitor.arms import Arm, counted, laid, of_baseline
+from app.monitor.rulebook import Rulebook
+from app.monitor.verdicts import verdicts_of
+from app.storage import baselines
+from app.storage.database import Connection
+
+
+def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Calibration:
+    """Fit what is normal from a Monday on, to the windows that may vouch for it then."""
+    grid = rulebook.settings.grid
+    live = arm.starts[arm.starts < monday]
+    out = standing(state.episodes, verdicts_of(read, arm.model_id, arm.version), at_us=monday)
+    features, volume = accepted(live, rulebook.names, out)
+    own = np.array(baselines.window_starts(read, arm.baseline_id), np.int64)
+    from_baseline, trailing, _, _ = vouching(own, live, monday=monday, grid=grid, accepted=features, volume=volume)
+    reference = reference_for(
+        laid(of_baseline(read, arm, own[from_baseline]), arm),
+        laid(counted(read, arm, live[trailing]), arm),
+        monday=monday,
+        grid=grid,
+        accepted=features[trailing],
+        volume=volume[trailing],
+    )
+    return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)
