@@ -7,17 +7,23 @@ from app.api.bodies import ModelBody
 from app.api.context import AuthorDep, HolderDep, ServiceDep
 from app.api.json import Json
 from app.api.names import ModelName
+from app.api.preconditions import ConditionDep
 from app.api.problems import responses
 from app.monitor import models
 
 router = APIRouter(tags=["models"])
 
 
-@router.put("/v1/models/{model}", status_code=201, responses={200: {"description": "Changed"}, **responses(400, 422)})
-def put_model(model: ModelName, body: ModelBody, service: ServiceDep, author: AuthorDep) -> Response:
+@router.put(
+    "/v1/models/{model}", status_code=201, responses={200: {"description": "Changed"}, **responses(400, 412, 422)}
+)
+def put_model(
+    model: ModelName, body: ModelBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
+) -> Response:
     """Create a model or change the given fields of its configuration."""
-    document, created = models.put_model(service, model, body.model_dump(exclude_unset=True), author=author)
-    return Json(document, 201 if created else 200)
+    changes = body.model_dump(exclude_unset=True)
+    document, created = models.put_model(service, model, changes, author=author, condition=condition)
+    return Json(document, 201 if created else 200, {"ETag": models.tag(document)})
 
 
 @router.get("/v1/models")
@@ -30,11 +36,12 @@ def list_models(service: ServiceDep, holder: HolderDep) -> Response:
 @router.get("/v1/models/{model}", responses=responses(404, 422))
 def get_model(model: ModelName, service: ServiceDep) -> Response:
     """Read a model's effective configuration."""
-    return Json(models.describe(service.catalog.watched(model, fresh=True)))
+    document = models.describe(service.catalog.watched(model, fresh=True))
+    return Json(document, headers={"ETag": models.tag(document)})
 
 
-@router.delete("/v1/models/{model}", status_code=204, responses=responses(404, 422))
-def delete_model(model: ModelName, service: ServiceDep, author: AuthorDep) -> Response:
+@router.delete("/v1/models/{model}", status_code=204, responses=responses(404, 412, 422))
+def delete_model(model: ModelName, service: ServiceDep, author: AuthorDep, condition: ConditionDep) -> Response:
     """Remove a model, its windows and its series."""
-    models.delete_model(service, model, author=author)
+    models.delete_model(service, model, author=author, condition=condition)
     return Response(status_code=204)

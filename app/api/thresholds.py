@@ -7,6 +7,7 @@ from app.api.bodies import BudgetBody, ThresholdBody
 from app.api.context import AuthorDep, ServiceDep
 from app.api.json import Json
 from app.api.names import ModelName, Version
+from app.api.preconditions import ConditionDep
 from app.api.problems import responses
 from app.drift.scores import Statistic
 from app.monitor import models, thresholds
@@ -18,32 +19,48 @@ PROBLEMS = responses(404, 422, 503)
 @router.get("/v1/models/{model}/thresholds", responses=PROBLEMS)
 def list_thresholds(model: ModelName, service: ServiceDep) -> Response:
     """List every effective threshold with where it comes from."""
-    return Json(thresholds.effective(service, service.catalog.watched(model)))
+    watched = service.catalog.watched(model, fresh=True)
+    tag = thresholds.tag(service, watched)
+    return Json(thresholds.effective(service, watched), headers={"ETag": tag})
 
 
-@router.put("/v1/models/{model}/thresholds", responses={**PROBLEMS, **responses(400)})
-def put_threshold(model: ModelName, body: ThresholdBody, service: ServiceDep, author: AuthorDep) -> Response:
+@router.put("/v1/models/{model}/thresholds", responses={**PROBLEMS, **responses(400, 412)})
+def put_threshold(
+    model: ModelName, body: ThresholdBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
+) -> Response:
     """Draw the lines of one statistic; on /metrics at the next scrape."""
-    return Json(thresholds.put(service, model, body.model_dump(), author=author))
+    return Json(thresholds.put(service, model, body.model_dump(), author=author, condition=condition))
 
 
-@router.delete("/v1/models/{model}/thresholds", status_code=204, responses=PROBLEMS)
+@router.delete("/v1/models/{model}/thresholds", status_code=204, responses={**PROBLEMS, **responses(412)})
 def delete_threshold(
     model: ModelName,
     statistic: Statistic,
     service: ServiceDep,
     author: AuthorDep,
+    condition: ConditionDep,
     version: Version,
     feature: str | None = None,
 ) -> Response:
     """Go back to the default."""
-    thresholds.delete(service, model, statistic=statistic.value, feature=feature, version=version, author=author)
+    thresholds.delete(
+        service,
+        model,
+        statistic=statistic.value,
+        feature=feature,
+        version=version,
+        author=author,
+        condition=condition,
+    )
     return Response(status_code=204)
 
 
-@router.put("/v1/models/{model}/alert-budget", responses={**PROBLEMS, **responses(400)})
-def put_budget(model: ModelName, body: BudgetBody, service: ServiceDep, author: AuthorDep) -> Response:
+@router.put("/v1/models/{model}/alert-budget", responses={**PROBLEMS, **responses(400, 412)})
+def put_budget(
+    model: ModelName, body: BudgetBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
+) -> Response:
     """Set the pages a month that the owner accepts."""
     service.catalog.watched(model, fresh=True)
-    models.put_model(service, model, {"alert_budget": body.model_dump()}, author=author)
-    return Json({"pages_per_month": body.pages_per_month})
+    changes = {"alert_budget": body.model_dump()}
+    document, _ = models.put_model(service, model, changes, author=author, condition=condition)
+    return Json({"pages_per_month": body.pages_per_month}, headers={"ETag": models.tag(document)})

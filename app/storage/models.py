@@ -53,7 +53,7 @@ def create(
 
 def change(conn: Connection, model: Model, *, config: Mapping[str, object], features: Sequence[ModelFeature]) -> Model:
     """Replace a model's configuration and features, if nobody else did since it was read."""
-    _lock(conn, model.id)
+    lock(conn, model.id)
     where = (
         tables.model.c.id == model.id,
         tables.model.c.revision == model.revision,
@@ -83,7 +83,7 @@ def listed(conn: Connection) -> list[Model]:
 
 def delete(conn: Connection, model_id: int, *, now_us: int) -> bool:
     """Remove a model from sight; its rows stay in the books."""
-    _lock(conn, model_id)
+    lock(conn, model_id)
     where = (tables.model.c.id == model_id, tables.model.c.deleted_at.is_(None))
     statement = update(tables.model).where(*where).values(deleted_at=now_us, revision=tables.model.c.revision + 1)
     return conn.execute(statement).rowcount == 1
@@ -91,7 +91,7 @@ def delete(conn: Connection, model_id: int, *, now_us: int) -> bool:
 
 def touch(conn: Connection, model_id: int) -> int:
     """Raise the revision, so that rows binned before are binned again."""
-    _lock(conn, model_id)
+    lock(conn, model_id)
     statement = update(tables.model).where(tables.model.c.id == model_id).values(revision=tables.model.c.revision + 1)
     return int(conn.scalar(statement.returning(tables.model.c.revision)) or 0)
 
@@ -105,7 +105,7 @@ def revisions(conn: Connection) -> dict[int, int]:
     }
 
 
-def _lock(conn: Connection, model_id: int) -> None:
+def lock(conn: Connection, model_id: int) -> None:
     """Wait for the batches being committed; those that follow see the new revision or are sent back."""
     conn.execute(text("SELECT pg_advisory_xact_lock(:space, :model)"), {"space": Lock.MODEL, "model": model_id})
 
