@@ -5,10 +5,12 @@ from typing import Final
 import numpy as np
 
 from app.drift.layout import Bools, Floats, Ints
+from app.drift.sums import down
 
 LONGEST: Final = 6.0
 _LEAST: Final = 0.05
 _LAGS: Final = 48
+_CONSTANT: Final = 1e-12
 
 
 def factor(score: Floats, counts: Bools, *, index: Ints) -> Floats:
@@ -18,13 +20,11 @@ def factor(score: Floats, counts: Bools, *, index: Ints) -> Floats:
     """
     features = score.shape[1]
     tau = np.ones(features)
-    if len(index) < 2:
-        return tau
     count = np.maximum(counts.sum(axis=0), 1)
-    centre = np.where(counts, score, 0.0).sum(axis=0) / count
+    centre = down(np.where(counts, score, 0.0)) / count
     deviation = np.where(counts, score - centre, 0.0)
-    variance = (deviation * deviation).sum(axis=0) / count
-    going = variance > 1e-12
+    variance = down(deviation * deviation) / count
+    going = variance > _CONSTANT
     safe = np.where(going, variance, 1.0)
     for lag in range(1, _LAGS + 1):
         here = np.searchsorted(index, index + lag)
@@ -33,7 +33,7 @@ def factor(score: Floats, counts: Bools, *, index: Ints) -> Floats:
         before, after = np.flatnonzero(found), here[found]
         both = counts[before] & counts[after]
         pairs = both.sum(axis=0)
-        product = np.where(both, deviation[before] * deviation[after], 0.0).sum(axis=0)
+        product = down(np.where(both, deviation[before] * deviation[after], 0.0))
         correlation = product / np.maximum(pairs, 1) / safe
         going &= (correlation >= _LEAST) & (pairs > 0) & (tau < LONGEST)
         if not going.any():

@@ -23,7 +23,6 @@ _FLOOR: Final = 0.02
 _ENOUGH: Final = 0.5
 _PARAMETER: Final = 1.0
 _FAR: Final = 0.05
-_TINY: Final = 1e-300
 
 Signs = tuple[float, ...]
 
@@ -35,14 +34,18 @@ def _log_likelihood(x: Floats, shares: Floats) -> Floats:
 
 def _raised(p: Floats, q: Floats, at: int) -> Floats:
     """The expected shares with one bin raised to its observed share."""
-    out = q * ((1.0 - p[at]) / max(1.0 - q[at], _TINY))
+    left = 1.0 - float(q[at])
+    out = q * ((1.0 - float(p[at])) / (left if left > 0 else 1.0))
     out[at] = p[at]
-    return out
+    return np.asarray(out)
 
 
-def signs(layout: Layout, calibration: Calibration, *, feature: int, start: int, counts: Ints, grid: Grid) -> Signs:
-    """What one window of counts (total,) says: the gap to explain, what each shift of the clock explains of it, and
-    what each of the other CAUSES does.
+def signs(  # noqa: PLR0913 - a window is found by all of them
+    layout: Layout, calibration: Calibration, *, feature: int, start: int, counts: Ints, grid: Grid
+) -> Signs:
+    """What one window of counts (total,) says.
+
+    The gap to explain, what each shift of the clock explains of it, and what each of the other CAUSES does.
     """
     low, high = int(layout.offsets[feature]), int(layout.offsets[feature + 1])
     x = counts[low:high].astype(np.float64)
@@ -56,7 +59,7 @@ def signs(layout: Layout, calibration: Calibration, *, feature: int, start: int,
         return (0.0,) * (len(_HOURS) + len(CAUSES))
     p = x / n
     base = float(_log_likelihood(x, q))
-    gap = float(_log_likelihood(x, p)) - base - 0.5 * max(np.count_nonzero((p > 0) | (q > 0)) - 1, 0)
+    gap = float(_log_likelihood(x, p)) - base - 0.5 * max(int(np.count_nonzero((p > 0) | (q > 0))) - 1, 0)
 
     def worth(tried: Floats) -> float:
         return max(float(_log_likelihood(x, tried).max()) - base - _PARAMETER, 0.0)

@@ -8,18 +8,19 @@ from numpy.typing import NDArray
 
 from app.drift.context import DAY_US, LEVELS, MONDAY_US, WEEK_US, Grid
 from app.drift.layout import Bools, Floats, Ints, Layout
+from app.drift.sums import down
 
 CELL_WINDOWS: Final = 5
 """Windows that a cell needs before its level may be chosen."""
 CELL_SHARE: Final = 0.9
-"""Share of the windows that must lie in such cells: a clock change or a closed hour must not coarsen a whole model."""
+"""Share of the windows that must lie in such cells: a clock change or a closed hour must not coarsen a model."""
 FALLBACK_WINDOWS: Final = 3
 """A cell with fewer windows borrows the next coarser cell."""
 _ALIGNED: Final = 1e-6
 _BLOCKS: Final = 4
 """Blocks that a reference must have to be left out one at a time."""
 _WIDE: Final = 6
-"""Blocks from which on the neighbouring ones are left out too: live windows are a week and more from their reference."""
+"""Blocks from which on the neighbours are left out too: live windows are a week and more from what vouches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def leaning(grid: Grid, *, starts: Ints, slots: Ints) -> Floats:
 
 
 def straddle(grid: Grid, *, starts: Ints, slots: Ints, lean: Floats) -> tuple[Ints, Floats]:
-    """The other slot that each window lies in, measured by the reference's lean, and by how much of its length, (W,)."""
+    """The other slot that each window lies in, measured by the reference's lean, and its part in it, (W,)."""
     past = grid.lean(starts, slots) - lean[slots]
     part = np.clip(np.abs(past), 0.0, 1.0)
     part = np.where(part < _ALIGNED, 0.0, part)
@@ -102,7 +103,7 @@ def group(values: NDArray[np.integer], slots: Ints, *, grid: Grid) -> Ints:
 
 
 def resolved(chosen: Ints, windows: Ints, *, grid: Grid) -> Ints:
-    """The row of each slot, (slots, F), for chosen levels (F,): its own cell, or the finest coarser one that is not thin."""
+    """The row of each slot, (slots, F), for levels (F,): its own cell, or the finest coarser one that is not thin."""
     cells, _ = grid.cells()
     row_of = np.broadcast_to(cells[LEVELS - 1][:, None], (grid.slots, len(chosen)))
     for level in range(LEVELS - 2, -1, -1):
@@ -121,7 +122,9 @@ def _error(x: Floats, n: Floats, *, rest: Ints, layout: Layout) -> Floats:
     return np.asarray(0.5 * np.add.reduceat(gap, layout.offsets[:-1], axis=1))
 
 
-def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools, block: Ints) -> Cells:
+def cells_of(  # noqa: PLR0913 - a window is told by all of them
+    counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools, block: Ints
+) -> Cells:
     """Group accepted counts, (W, B), choose each feature's level, and resolve thin cells to coarser ones.
 
     The level is the one with the least mean leave-one-out error among those whose cells hold five windows; a tie goes
@@ -146,7 +149,7 @@ def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: La
         rests[level] = rest
         error = _error(x, safe, rest=rest, layout=layout)
         usable = judged & np.isfinite(error)
-        mean = np.where(usable, error, 0.0).sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
+        mean = down(np.where(usable, error, 0.0)) / np.maximum(usable.sum(axis=0), 1)
         errors[level] = np.where(enough, mean, np.inf)
     chosen = np.argmin(errors, axis=0)
     row_of = resolved(chosen, windows, grid=grid)
@@ -154,7 +157,7 @@ def cells_of(counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: La
     return Cells(sums=sums, windows=windows, own_rows=own_rows, row_of=row_of, level=chosen, rest=rest)
 
 
-def _rest(
+def _rest(  # noqa: PLR0913 - as cells_of
     rests: list[Ints | None],
     counts: Ints,
     *,

@@ -56,7 +56,7 @@ class Atoms:
     def moved(self, factor: float, offset: float) -> Floats:
         """The shares (K,) after x becomes factor x + offset."""
         bins = np.searchsorted(self.cuts, self.points.ravel() * factor + offset, side="left")
-        return np.bincount(bins, weights=self.weight, minlength=len(self.share))
+        return np.bincount(bins, weights=self.weight, minlength=len(self.share)).astype(np.float64)
 
     def locations(self) -> Floats:
         """The shares after shifts both ways, (S, K)."""

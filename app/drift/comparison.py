@@ -9,7 +9,7 @@ from app.drift.layout import ABSENT, Floats, Layout
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Observed and expected shares p, q and their unit variance v, (W, B); rows n and m of either side, e = 1/n + 1/m, (W, F).
+    """Observed and expected shares p, q and their unit variance v, (W, B); rows n, m and e = 1/n + 1/m, (W, F).
 
     e is NaN where a side has no rows. `extra`, (W, B), is variance added where a window straddles two slots.
     """
@@ -59,5 +59,5 @@ def straddling(one: Comparison, other: Comparison, part: Floats) -> Comparison:
         n=one.n,
         m=np.where(usable, (1.0 - part) * one.m + part * other.m, one.m),
         e=np.where(usable, (1.0 - part) * one.e + part * other.e, np.nan),
-        extra=part * gap * gap,
+        extra=4.0 * (part * (1.0 - part) * gap) ** 2,
     )

@@ -83,7 +83,7 @@ class Grid:
         return np.where(late > WEEK_US // 2, late - WEEK_US, late) / self.length_us
 
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Cell of every slot at every level, shape (levels, slots), and the first cell number of each level, (levels + 1,)."""
+        """Cell of every slot at every level, (levels, slots), and each level's first cell number, (levels + 1,)."""
         start = np.arange(self.slots, dtype=np.int64) * self.slot_us
         of_day = start % DAY_US // self.slot_us
         weekend = (start // DAY_US >= _SATURDAY).astype(np.int64)

@@ -57,9 +57,7 @@ class Verdict:
     at_us: int
 
 
-def standing(
-    episodes: Iterable[Episode], verdicts: Sequence[Verdict], *, at_us: int
-) -> list[Episode]:
+def standing(episodes: Iterable[Episode], verdicts: Sequence[Verdict], *, at_us: int) -> list[Episode]:
     """Episodes whose windows may not vouch at an instant: those without a verdict `normal` given before it."""
     latest: dict[str, Verdict] = {}
     for verdict in sorted(verdicts, key=lambda each: each.at_us):
@@ -84,7 +82,7 @@ def accepted(starts: Ints, names: Sequence[str], episodes: Iterable[Episode]) ->
 
 
 def grouped(episodes: Sequence[Episode], *, length_us: int) -> list[Episode]:
-    """Give episodes of a version that began in the same or in adjacent windows one group, named by the first of them."""
+    """Give episodes of a version that began in the same or adjacent windows one group, named by the first."""
     out: list[Episode] = []
     previous: int | None = None
     name = ""
@@ -110,7 +108,7 @@ class Register:
         """Tell whether this statistic of this feature is in an episode."""
         return (statistic, feature) in self._open
 
-    def turn(
+    def turn(  # noqa: PLR0913 - an episode is told by all of them
         self, statistic: str, feature: str, *, start: int, evidence: float, line: float, signs: Callable[[], Signs]
     ) -> bool:
         """Open, carry on or close the episode at a judged window; tells whether it is open now.
@@ -122,9 +120,7 @@ class Register:
         if episode is None:
             said = signs()
             cause = named(said, statistic=statistic)
-            self._open[key] = Episode(
-                self._version, feature, statistic, start, None, evidence, cause=cause, signs=said
-            )
+            self._open[key] = Episode(self._version, feature, statistic, start, None, evidence, cause=cause, signs=said)
             return True
         if evidence < line / 2.0:
             del self._open[key]

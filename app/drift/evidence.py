@@ -31,7 +31,7 @@ def line(features: int, *, length_us: int, pages_per_month: float) -> float:
 
 def step(p: Floats, tau: Floats) -> Floats:
     """What a window of probability p adds to the evidence."""
-    return (_POWER * -np.log10(np.maximum(p, LEAST_P)) - 1.0) / tau
+    return np.asarray((_POWER * -np.log10(np.maximum(p, LEAST_P)) - 1.0) / tau)
 
 
 def advance(before: Floats, p: Floats, *, tau: Floats, line: float) -> Floats:
@@ -63,7 +63,7 @@ def worst(p: Floats) -> Floats:
     """The most evidence that windows in time order, (W, ...), would have brought together at tau = 1, NaN apart."""
     walk = np.cumsum(step(np.where(np.isnan(p), _NOTHING_P, p), np.array(1.0)), axis=0)
     lowest = np.minimum.accumulate(np.concatenate([np.zeros_like(walk[:1]), walk[:-1]]), axis=0)
-    return np.max(walk - lowest, axis=0, initial=0.0)
+    return np.asarray(np.max(walk - lowest, axis=0, initial=0.0))
 
 
 def pace(tau: Floats, worst: Floats, *, line: float, length_us: int) -> Floats:
@@ -74,4 +74,4 @@ def pace(tau: Floats, worst: Floats, *, line: float, length_us: int) -> Floats:
     if line <= 0:
         return tau
     slowest = max((_POWER * -np.log10(LEAST_P) - 1.0) * (_PATIENCE_US / length_us) / line, 1.0)
-    return np.minimum(np.maximum(tau, worst / (_NEAR * line)), slowest)
+    return np.asarray(np.minimum(np.maximum(tau, worst / (_NEAR * line)), slowest))

@@ -28,7 +28,7 @@ class Explanation:
         return [int(b) for b in order[:bins] if self.z[b] != 0]
 
 
-def explain(
+def explain(  # noqa: PLR0913 - a window is found by all of them
     layout: Layout, calibration: Calibration, *, feature: int, start: int, counts: Ints, grid: Grid
 ) -> Explanation:
     """Explain one feature of one window whose counts are (total,); a window without rows differs in nothing."""

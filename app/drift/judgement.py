@@ -80,16 +80,14 @@ def _looked_up(layout: Layout, calibration: Calibration, *, slot: Ints, counts: 
     return compare(counts.astype(np.float64), reference.astype(np.float64), layout=layout, pseudo=pseudo)
 
 
-def judge(
+def judge(  # noqa: PLR0913 - a window is told by all of them
     layout: Layout, calibration: Calibration, *, starts: Ints, counts: Ints, rows: Ints, grid: Grid
 ) -> Judgement:
     """Judge windows with starts (W,), counts (W, total) and rows (W,); the same digits however they are grouped."""
     step = max(_CELLS // max(int(layout.offsets[-1]), 1), 1)
     where = place(calibration, starts, grid=grid)
     cuts = [(at, min(at + step, len(starts))) for at in range(0, max(len(starts), 1), step)]
-    parts = [
-        _judge(layout, calibration, place=where.span(a, b), counts=counts[a:b], rows=rows[a:b]) for a, b in cuts
-    ]
+    parts = [_judge(layout, calibration, place=where.span(a, b), counts=counts[a:b], rows=rows[a:b]) for a, b in cuts]
     if len(parts) == 1:
         return parts[0]
     names = [name for name in Judgement.__slots__ if name != "p"]
@@ -119,8 +117,10 @@ def _judge(layout: Layout, calibration: Calibration, *, place: Place, counts: In
     ks, e = distance.ks(counts, baseline, layout=layout)
     other = calibration.row_of[place.other].astype(np.int64)
     part = place.part[:, None]
-    psi_expected = calibration.psi.expected(expected_psi(layout, seen.n, inside=np.zeros(1)), row, other=other, part=part)
+    nu = expected_psi(layout, seen.n, inside=np.zeros(1))
+    psi_expected = calibration.psi.expected(nu, row, other=other, part=part)
     ks_expected = calibration.ks.expected(np.sqrt(e), row, other=other, part=part)
+    volume_p = calibration.volume.p(rows, slot, other=place.other, part=place.part)
     return Judgement(
         slot=slot,
         judged=judged,
@@ -134,11 +134,11 @@ def _judge(layout: Layout, calibration: Calibration, *, place: Place, counts: In
         ks_expected=np.where(judged, ks_expected, np.nan),
         ratio=np.where(judged, psi / psi_expected, np.nan),
         tvd=np.where(enough, distance.tvd(seen.p, seen.q, layout=layout), np.nan),
-        volume_p=np.where(calibration.volume_calibrated, calibration.volume.p(rows, place.slot, other=place.other, part=place.part), np.nan),
+        volume_p=np.where(calibration.volume_calibrated, volume_p, np.nan),
     )
 
 
-def _independent(
+def _independent(  # noqa: PLR0913 - a bin is found by all of them
     seen: Comparison, layout: Layout, calibration: Calibration, *, s: int, mine: Ints, row: Ints, counts: Ints
 ) -> Floats:
     """Probability of so many rows in a special bin if rows were independent: beta-negative-binomial, Jeffreys' prior.

@@ -74,7 +74,7 @@ class Layout:
         )
 
 
-def layout(
+def layout(  # noqa: PLR0913 - a bin is told by all of them
     offsets: Ints,
     kinds: Sequence[str],
     *,

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.drift import tail, wobble
 from app.drift.layout import Bools, Floats, Ints
+from app.drift.sums import down
 from app.drift.tail import Tail
 
 _PRIOR_WINDOWS: Final = 2.0
@@ -15,7 +16,7 @@ _TINY: Final = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """Expected score = slope x nu + place, where nu is its size for independent rows; place is by context row, (R, F)."""
+    """Expected score = slope x nu + place: nu is its size for independent rows, place is by context row, (R, F)."""
 
     slope: Floats
     place: Floats
@@ -45,7 +46,9 @@ def log_ratio(score: Floats, expected: Floats) -> Floats:
     return np.log(np.maximum(score / expected, 1e-3))
 
 
-def fit(score: Floats, nu: Floats, *, counts: Bools, row: Ints, rows: int, day: Ints) -> Normal:
+def fit(  # noqa: PLR0913 - a score comes with all of them
+    score: Floats, nu: Floats, *, counts: Bools, row: Ints, rows: int, day: Ints
+) -> Normal:
     """Fit to leave-one-out scores (W, F), whose windows lie in context rows `row` (W, F) of `rows`."""
     features = score.shape[1]
     counts = counts & np.isfinite(score) & np.isfinite(nu)
@@ -56,7 +59,7 @@ def fit(score: Floats, nu: Floats, *, counts: Bools, row: Ints, rows: int, day: 
     flat = (row * features + np.arange(features)).ravel()
     known = np.bincount(flat, weights=weight.ravel(), minlength=rows * features).reshape(rows, features)
     sums = np.bincount(flat, weights=above.ravel(), minlength=rows * features).reshape(rows, features)
-    whole = above.sum(axis=0) / np.maximum(weight.sum(axis=0), 1.0)
+    whole = down(above) / np.maximum(down(weight), 1.0)
     place = (sums + _PRIOR_WINDOWS * whole) / (known + _PRIOR_WINDOWS)
     column = np.arange(features)
     others = np.maximum(sums[row, column] - above, 0.0) + _PRIOR_WINDOWS * whole

@@ -1,7 +1,7 @@
 """Fit a calibration to a reference, a few features at a time."""
 
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from app.drift.context import DAY_US, Grid
 from app.drift.evidence import worst
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.normal import Normal
+from app.drift.sums import down
 from app.drift.tail import LEAST_LOG, Tail
 from app.drift.trailing import Trailing
 
@@ -58,12 +59,24 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     while first < layout.features:
         last = int(np.searchsorted(layout.offsets, layout.offsets[first] + per, side="right")) - 1
         last = min(max(last, first + 1), layout.features)
-        parts.append(_part(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows, rows=rows, lean=lean))
+        parts.append(
+            _part(
+                layout,
+                reference,
+                first=first,
+                last=last,
+                slots=slots,
+                grid=grid,
+                least=min_rows,
+                rows=rows,
+                lean=lean,
+            )
+        )
         first = last
     return joined(parts)
 
 
-def _part(
+def _part(  # noqa: PLR0913 - a part needs all that the whole does
     whole: Layout,
     reference: Trailing,
     *,
@@ -123,9 +136,11 @@ def _part(
         psi=psi,
         ks=ks,
         ratios=(laws[1], laws[2], laws[3]),
-        special=np.stack([np.where(where == ABSENT, 0, sums[where]) for where in special_bins(layout)]).astype(float),
+        special=np.stack([np.where(where == ABSENT, 0.0, sums[where]) for where in special_bins(layout)]),
         rows=n.sum(axis=0),
-        worst=np.stack([worst(np.where(judged, law.p(score), np.nan)) for law, score in zip(laws, scores, strict=True)]),
+        worst=np.stack(
+            [worst(np.where(judged, law.p(score), np.nan)) for law, score in zip(laws, scores, strict=True)]
+        ),
         tau=np.stack([factor(score, judged, index=index) for score in scores]),
         witnesses=np.count_nonzero(judged, axis=0),
         days=days,
@@ -141,8 +156,8 @@ def _wobble(seen: Comparison, judged: Bools, *, layout: Layout, own: Bools) -> t
     weight[np.ix_(own, fresh)] = 0.0
     d = seen.p - seen.q
     e = np.repeat(np.where(judged, seen.e, 1.0), layout.sizes, axis=1)
-    count = np.maximum(weight.sum(axis=0), 1.0)
-    expected = (weight * seen.p * np.repeat(seen.n, layout.sizes, axis=1)).sum(axis=0) / count
+    count = np.maximum(down(weight), 1.0)
+    expected = down(weight * seen.p * np.repeat(seen.n, layout.sizes, axis=1)) / count
     sampling, lasting = wobble.fit(d * d / seen.v, e, weight=weight, expected=expected)
     few = weight[:, fresh].sum(axis=0) < _LEAST_LIVE
     novelty = layout.novelty[layout.unseen != ABSENT]
@@ -152,7 +167,7 @@ def _wobble(seen: Comparison, judged: Bools, *, layout: Layout, own: Bools) -> t
 
 
 def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout: Layout) -> Floats:
-    """z of every bin, (W, B): the difference of shares in units of its own normal wobble; 0 where nothing is known."""
+    """Give z of every bin, (W, B): the difference of shares in units of its normal wobble; 0 where unknown."""
     e = np.repeat(np.where(np.isfinite(seen.e), seen.e, 1.0), layout.sizes, axis=1)
     known = np.repeat(np.isfinite(seen.e), layout.sizes, axis=1)
     variance = seen.v * (sampling * e + lasting)
@@ -160,7 +175,7 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
     return np.where(known, z, 0.0)
 
 
-def _published(
+def _published(  # noqa: PLR0913 - a fit takes each of them
     counts: Ints, inside: Ints, *, layout: Layout, judged: Bools, row: Ints, rows: int, day: Ints
 ) -> tuple[Normal, Normal]:
     beside = np.maximum(layout.baseline[None, :] - inside, 0)
@@ -189,7 +204,7 @@ def _normals(norms: list[Normal]) -> Normal:
 def joined(parts: list[Calibration]) -> Calibration:
     """Put calibrations of neighbouring features side by side."""
 
-    def beside(name: str, axis: int) -> Floats:
+    def beside(name: str, axis: int) -> Any:
         return np.concatenate([getattr(part, name) for part in parts], axis=axis)
 
     return Calibration(

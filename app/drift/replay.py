@@ -76,7 +76,7 @@ class Week:
     state: State
 
 
-def vouching(
+def vouching(  # noqa: PLR0913 - who vouches hangs on all of them
     baseline: Ints, live: Ints, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
 ) -> tuple[Ints, Ints, Bools, Bools]:
     """Which windows vouch from a Monday on.
@@ -98,7 +98,7 @@ def vouching(
     return own, old[kept[kept >= len(baseline)] - len(baseline)], features[kept], whole[kept, 0]
 
 
-def reference_for(
+def reference_for(  # noqa: PLR0913 - as vouching
     baseline: Windows, live: Windows, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
 ) -> Trailing:
     """The reference of the week that begins on a Monday."""
@@ -116,7 +116,7 @@ def reference_for(
     )
 
 
-def walk(
+def walk(  # noqa: PLR0913 - a week is told by all of them
     layout: Layout,
     calibration: Calibration,
     *,
@@ -183,7 +183,7 @@ def walk(
     )
 
 
-def replay(
+def replay(  # noqa: PLR0913 - a life is told by all of them
     layout: Layout,
     *,
     baseline: Windows,

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drift.sums import down
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -80,13 +82,13 @@ def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64]) -> Tail:
     start = np.maximum(np.where(k_all > 0, start, 0.0), 0.0)
     beyond = counts & (score > start)
     k = np.count_nonzero(beyond, axis=0)
-    excess = np.where(beyond, score - start, 0.0).sum(axis=0)
+    excess = down(np.where(beyond, score - start, 0.0))
     order = np.argsort(day, kind="stable")
     sorted_day = day[order]
-    first = np.flatnonzero(np.concatenate(([True], sorted_day[1:] != sorted_day[:-1]))) if len(day) else []
-    days = (
-        np.logical_or.reduceat(beyond[order], first, axis=0).sum(axis=0) if len(day) else np.zeros(features, np.int64)
-    )
+    days = np.zeros(features)
+    if len(day):
+        first = np.flatnonzero(np.concatenate(([True], sorted_day[1:] != sorted_day[:-1])))
+        days += np.logical_or.reduceat(beyond[order], first, axis=0).sum(axis=0)
     share = (k + 1.0) / (k_all + 1.0)
     share = np.minimum(share, 0.5)
     rungs = np.power(share[None, :], np.linspace(0.0, 1.0, BODY)[:, None])

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.drift import tail, wobble
 from app.drift.autocorrelation import factor
@@ -16,6 +15,7 @@ from app.drift.tail import LEAST_LOG, Tail
 
 _SMALL: Final = 0.05
 """A relative change of the rows that is never worth a page."""
+_FAR: Final = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class VolumeCalibration:
     witnesses: int
 
     def p(self, rows: Ints, slot: Ints, *, other: Ints, part: Floats) -> Floats:
-        """Probability of rows as far from normal, (W,), of windows that lie by `part` in another slot; NaN if unknown."""
+        """Probability of rows as far from normal, (W,), of windows that lie by `part` in another slot."""
         mean, windows = self.mean[slot], self.windows[slot]
         gap = np.log((self.mean[other] + 0.5) / (mean + 0.5))
         mean = (1.0 - part) * mean + part * self.mean[other]
@@ -50,7 +50,9 @@ class VolumeCalibration:
         e = (1.0 + 1.0 / windows) / (mean + 0.5)
         variance = float(self.sampling[0]) * e + float(self.lasting[0])
         reach = float(np.sqrt(np.exp(self.tail.score(np.array([p]))[0]) * variance))
-        return max((mean + 0.5) * float(np.exp(-reach)) - 0.5, 0.0), (mean + 0.5) * float(np.exp(min(reach, 50.0))) - 0.5
+        reach = min(max(reach, _SMALL), _FAR)
+        fewest, most = float(np.exp(-reach)), float(np.exp(reach))
+        return max((mean + 0.5) * fewest - 0.5, 0.0), (mean + 0.5) * most - 0.5
 
 
 def _terms(rows: Ints, mean: Floats, windows: Floats) -> tuple[Floats, Floats]:
@@ -65,7 +67,7 @@ def _log_score(rows: Ints, mean: Floats, windows: Floats, *, sampling: Floats, l
 
 
 def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalibration:
-    """Fit to the accepted windows of a reference by leave-one-out: the level of least mean log error, a tie the finer."""
+    """Fit to the accepted windows by leave-one-out, at the level of least mean log error, a tie the finer."""
     slots = grid.slot(starts)
     cells, _ = grid.cells()
     used = np.where(accepted, rows, 0)
@@ -80,7 +82,7 @@ def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalib
         mean = (sums[cell] - used) / np.maximum(count[cell] - 1, 1)
         gap = np.abs(np.log((rows + 0.5) / (mean + 0.5)))
         errors[level] = np.where(usable, gap, 0.0).sum() / max(int(usable.sum()), 1)
-    row_of = resolved(np.argmin(errors)[None], count[:, None], grid=grid)[:, 0]
+    row_of = resolved(np.array([np.argmin(errors)]), count[:, None], grid=grid)[:, 0]
     cell = row_of[slots]
     usable = accepted & (count[cell] > 1)
     others = np.maximum(count[cell] - 1, 1).astype(np.float64)

@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drift.sums import down
+
 Floats = NDArray[np.float64]
 
 _CAP_SHARE: Final = 0.98
@@ -43,20 +45,20 @@ def fit(
     `weight` is 1 where a window counts. `expected`, shape (B,), is the mean number of rows in the bin: a bin that
     expects few rows is never believed to move less than independent rows do.
     """
-    count = np.maximum(weight.sum(axis=0), 1.0)
+    count = np.maximum(down(weight), 1.0)
     y = _capped(y, weight, cap)
-    mean_y = (weight * y).sum(axis=0) / count
-    mean_e = (weight * e).sum(axis=0) / count
+    mean_y = down(weight * y) / count
+    mean_e = down(weight * e) / count
     w = weight / np.maximum(e + np.maximum(mean_y - mean_e, 0.0), 1e-300)
-    s0 = w.sum(axis=0)
+    s0 = down(w)
     safe = np.where(s0 > 0, s0, 1.0)
-    e_bar, y_bar = (w * e).sum(axis=0) / safe, (w * y).sum(axis=0) / safe
+    e_bar, y_bar = down(w * e) / safe, down(w * y) / safe
     centred = e - e_bar
-    spread = (w * centred * centred).sum(axis=0) / safe
-    slope = (w * centred * y).sum(axis=0) / safe
+    spread = down(w * centred * centred) / safe
+    slope = down(w * centred * y) / safe
     flat = spread <= _SAME * e_bar * e_bar
     a = np.where(flat, 1.0, slope / np.where(flat, 1.0, spread))
-    through = (w * e * y).sum(axis=0) / safe / np.maximum(spread + e_bar * e_bar, 1e-300)
+    through = down(w * e * y) / safe / np.maximum(spread + e_bar * e_bar, 1e-300)
     a = np.where(y_bar - a * e_bar < 0, through, a)
     least = np.full(a.shape, _LEAST_SAMPLING)
     if expected is not None:

@@ -1,0 +1,128 @@
+"""Causes are named where the histogram shows them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from app.drift import causes
+from app.drift.calibration import Calibration
+from app.drift.context import HOUR_US, MONDAY_US, WEEK_US, Grid
+from app.drift.explanation import explain
+from app.drift.layout import Layout, layout
+from app.drift.refit import refit
+from drift.streams import RANGES, hourly, shares, stream, trailing
+
+NOON = MONDAY_US + 9 * WEEK_US + 12 * HOUR_US
+ROWS = 2_000
+
+
+@pytest.fixture(scope="module")
+def known() -> tuple[Layout, Calibration, Grid]:
+    """Eight weeks of one feature."""
+    place, windows = stream(8, features=1)
+    grid = hourly()
+    return place, refit(place, trailing(windows), grid=grid), grid
+
+
+def normal(hour: float = 12.0) -> np.ndarray:
+    """Expected counts at an hour of day, (17,)."""
+    return np.concatenate([np.round(ROWS * shares(np.array([hour]), 0)[0]), np.zeros(5)]).astype(np.int64)
+
+
+def nulls(x: np.ndarray) -> np.ndarray:
+    """A fifth is null."""
+    out = (x * 0.8).astype(np.int64)
+    out[RANGES] = x.sum() - out.sum()
+    return out
+
+
+def stuck(x: np.ndarray) -> np.ndarray:
+    """A third is one value."""
+    out = (x * 0.67).astype(np.int64)
+    out[4] += x.sum() - out.sum()
+    return out
+
+
+def moved(x: np.ndarray) -> np.ndarray:
+    """Everything is four bins higher, further than the day ever takes it."""
+    out = np.zeros_like(x)
+    out[4:RANGES] = x[: RANGES - 4]
+    out[RANGES - 1] += x[RANGES - 4 : RANGES].sum()
+    return out
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [(nulls, "nulls"), (stuck, "stuck_value"), (moved, "location")],
+)
+def test_one_window_names_its_cause(
+    known: tuple[Layout, Calibration, Grid], change: Callable[[np.ndarray], np.ndarray], cause: str
+) -> None:
+    """Nulls, a stuck value and a shift are told apart."""
+    place, calibration, grid = known
+    counts = np.array(change(normal()))
+    found = explain(place, calibration, feature=0, start=NOON, counts=counts, grid=grid)
+    assert found.cause == cause
+
+
+def test_a_feed_off_by_an_hour_is_a_clock_shift(known: tuple[Layout, Calibration, Grid]) -> None:
+    """Six windows that look like the hours after them."""
+    place, calibration, grid = known
+    said: causes.Signs = ()
+    for hour in range(6):
+        start = MONDAY_US + 9 * WEEK_US + hour * HOUR_US
+        counts = normal(hour + 1.0)
+        said = causes.added(said, causes.signs(place, calibration, feature=0, start=start, counts=counts, grid=grid))
+    assert causes.named(said) == "clock_shift"
+
+
+def test_miles_in_kilometres_are_a_change_of_unit() -> None:
+    """Fifty bins of a lognormal reference and values 1.609 times as large."""
+    rng = np.random.default_rng(3)
+    values = rng.lognormal(1.0, 0.8, 200_000)
+    edges = np.quantile(values, np.arange(1, 50) / 50)
+    place = layout(
+        np.array([0, 55]),
+        ["range"] * 50 + ["null", "nan", "neg_inf", "pos_inf", "invalid"],
+        groups=np.arange(55),
+        baseline=np.bincount(np.searchsorted(edges, values), minlength=55),
+        lower=np.array([-np.inf, *edges, *[np.nan] * 5]),
+        upper=np.array([*edges, np.inf, *[np.nan] * 5]),
+    )
+    _, windows = stream(8, features=1)
+    counts = np.stack(
+        [np.bincount(np.searchsorted(edges, rng.lognormal(1.0, 0.8, int(n))), minlength=55) for n in windows.rows]
+    )
+    grid = hourly()
+    reference = trailing(type(windows)(windows.starts, counts, windows.rows))
+    calibration = refit(place, reference, grid=grid)
+    live = np.bincount(np.searchsorted(edges, 1.609344 * rng.lognormal(1.0, 0.8, ROWS)), minlength=55)
+    assert explain(place, calibration, feature=0, start=NOON, counts=live, grid=grid).cause == "unit_change"
+
+
+def test_explanation_adds_up(known: tuple[Layout, Calibration, Grid]) -> None:
+    """Shares sum to one, contributions are not negative, and the null bin leads the list."""
+    place, calibration, grid = known
+    found = explain(place, calibration, feature=0, start=NOON, counts=nulls(normal()), grid=grid)
+    assert found.expected.sum() == pytest.approx(1)
+    assert found.observed.sum() == pytest.approx(1)
+    assert (found.psi >= 0).all()
+    assert found.top()[0] == RANGES
+    assert found.observed[RANGES] == pytest.approx(0.2, abs=0.01)
+
+
+def test_an_empty_window_has_no_cause(known: tuple[Layout, Calibration, Grid]) -> None:
+    """Without rows nothing differs."""
+    place, calibration, grid = known
+    found = explain(place, calibration, feature=0, start=NOON, counts=np.zeros(17, dtype=np.int64), grid=grid)
+    assert found.cause == "mix"
+    assert not np.isnan(np.concatenate([found.expected, found.observed, found.psi, found.z])).any()
+
+
+def test_statistics_name_their_own_cause() -> None:
+    """An episode of the null share is of nulls, one of the volume of volume."""
+    assert causes.named((), statistic="null_ratio") == "nulls"
+    assert causes.named((), statistic="unseen_ratio") == "unseen"
+    assert causes.named((), statistic="volume") == "volume"
+    assert causes.named(()) == "mix"
