@@ -68,19 +68,24 @@ class Workers:
             fold_all(service, model_id)
 
     def _evaluate(self) -> None:
-        service = self._service
-        for name in service.catalog.names():
+        for name in self._service.catalog.names():
             if self._stop.is_set():
                 return
-            started = time.monotonic()
             try:
-                done = evaluate(service, service.catalog.watched(name))
-            except Exception:
-                service.instruments.evaluation_failed(name)
+                self._evaluate_model(name)
+            except Problem:
+                self._service.instruments.evaluation_failed(name)
                 raise
-            service.instruments.evaluated(name, at_us=service.now_us())
-            if done.windows:
-                service.instruments.evaluation_seconds.observe(time.monotonic() - started)
+            except Exception:
+                self._service.instruments.evaluation_failed(name)
+                log.exception("evaluation failed", model=name)
+
+    def _evaluate_model(self, name: str) -> None:
+        service, started = self._service, time.monotonic()
+        done = evaluate(service, service.catalog.watched(name))
+        service.instruments.evaluated(name, at_us=service.now_us())
+        if done.windows:
+            service.instruments.evaluation_seconds.observe(time.monotonic() - started)
 
     def _refresh(self) -> None:
         service = self._service

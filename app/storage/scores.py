@@ -8,14 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, distinct, func, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
 from app.storage.types import to_datetime
 
 Doubles = NDArray[np.float64]
-
-_KEY: Final = ("model_id", "window_start", "version", "baseline_id", "statistic")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,27 +49,53 @@ def save(conn: Connection, model_id: int, scored: ScoredWindow) -> None:
 
 
 def save_many(conn: Connection, model_id: int, windows: Sequence[ScoredWindow]) -> None:
-    """Store the scores of several windows, in the order of their keys."""
-    ordered = sorted(windows, key=lambda scored: (scored.start_us, scored.version, scored.baseline_id))
-    rows = [_values(model_id, scored, statistic) for scored in ordered for statistic in sorted(scored.statistics)]
-    if rows:
-        statement = upsert(tables.score)
-        replaced = {
-            column.name: statement.excluded[column.name] for column in tables.score.c if column.name not in _KEY
-        }
-        newer = tables.score.c.revision <= statement.excluded.revision
-        conn.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=replaced, where=newer), rows)
-    for scored in ordered:
-        parameters = {
-            "model": model_id,
-            "start": to_datetime(scored.start_us),
-            "version": scored.version,
-            "baseline": scored.baseline_id,
-            "revision": scored.revision,
-            "computed": to_datetime(scored.computed_us),
-        }
-        conn.execute(_SCORED, parameters)
-        conn.execute(_NEWEST, parameters)
+    """Store the scores of several windows in place of older evaluations of them.
+
+    Whoever evaluates holds the model's turn, so that two evaluations of one window never write at once.
+    """
+    ordered = sorted(windows, key=_place)
+    if not ordered:
+        return
+    newer = _newer(conn, model_id, ordered)
+    kept = [scored for scored in ordered if _place(scored) not in newer]
+    keys = {
+        "model": model_id,
+        "starts": [to_datetime(scored.start_us) for scored in kept],
+        "versions": [scored.version for scored in kept],
+        "baselines": [scored.baseline_id for scored in kept],
+        "revisions": [scored.revision for scored in kept],
+        "computed": [to_datetime(scored.computed_us) for scored in kept],
+    }
+    conn.execute(_REPLACED, keys)
+    _copy(conn, [_line(model_id, scored, statistic) for scored in kept for statistic in sorted(scored.statistics)])
+    conn.execute(_SCORED, keys)
+    conn.execute(_NEWEST, keys)
+
+
+def _place(scored: ScoredWindow) -> tuple[int, str, int]:
+    return scored.start_us, scored.version, scored.baseline_id
+
+
+def _newer(conn: Connection, model_id: int, ordered: Sequence[ScoredWindow]) -> set[tuple[int, str, int]]:
+    """Find the windows that are already stored at a higher revision."""
+    score = tables.score.c
+    known = conn.execute(
+        select(score.window_start, score.version, score.baseline_id, func.max(score.revision).label("revision"))
+        .where(
+            score.model_id == model_id,
+            score.window_start.between(ordered[0].start_us, ordered[-1].start_us),
+        )
+        .group_by(score.window_start, score.version, score.baseline_id)
+    )
+    stored = {(row.window_start, row.version, row.baseline_id): row.revision for row in known}
+    return {_place(scored) for scored in ordered if stored.get(_place(scored), 0) > scored.revision}
+
+
+def _copy(conn: Connection, lines: Sequence[str]) -> None:
+    columns = ", ".join(f'"{column.name}"' for column in tables.score.c)
+    cursor = conn.connection.driver_connection.cursor()  # type: ignore[union-attr]
+    with cursor.copy(f"COPY score ({columns}) FROM STDIN") as copy:
+        copy.write("".join(lines))
 
 
 def listed(  # noqa: PLR0913 - the filters of the contract
@@ -147,16 +170,31 @@ def counted(
     return scored, conn.scalar(select(func.count(own.c.number))) or 0
 
 
-_SCORED: Final = text("""
-UPDATE window_total SET scored_revision = greatest(scored_revision, :revision), scored_at = :computed
-WHERE model_id = :model AND window_start = :start AND version = :version AND baseline_id = :baseline
-""")
+_GIVEN: Final = """
+unnest(CAST(:starts AS timestamptz[]), CAST(:versions AS text[]), CAST(:baselines AS integer[]),
+       CAST(:revisions AS bigint[]), CAST(:computed AS timestamptz[]))
+    AS given (window_start, version, baseline_id, revision, computed_at)
+"""
 
-_NEWEST: Final = text("""
+_REPLACED: Final = text(f"""
+DELETE FROM score s USING {_GIVEN}
+WHERE s.model_id = :model AND s.window_start = given.window_start AND s.version = given.version
+  AND s.baseline_id = given.baseline_id
+""")  # noqa: S608 - no value in it
+
+_SCORED: Final = text(f"""
+UPDATE window_total w SET scored_revision = greatest(w.scored_revision, given.revision), scored_at = given.computed_at
+FROM {_GIVEN}
+WHERE w.model_id = :model AND w.window_start = given.window_start AND w.version = given.version
+  AND w.baseline_id = given.baseline_id
+""")  # noqa: S608 - no value in it
+
+_NEWEST: Final = text(f"""
 INSERT INTO model_version AS v (model_id, version, last_received_at, newest_scored)
-VALUES (:model, :version, :start, :start)
+SELECT :model, given.version, max(given.window_start), max(given.window_start)
+FROM {_GIVEN} GROUP BY given.version ORDER BY given.version
 ON CONFLICT (model_id, version) DO UPDATE SET newest_scored = greatest(v.newest_scored, excluded.newest_scored)
-""")
+""")  # noqa: S608 - no value in it
 
 
 def _read(conn: Connection, where: Sequence[Any]) -> list[ScoredWindow]:
@@ -172,24 +210,37 @@ def _read(conn: Connection, where: Sequence[Any]) -> list[ScoredWindow]:
     return found
 
 
-def _values(model_id: int, scored: ScoredWindow, statistic: str) -> dict[str, object]:
+def _line(model_id: int, scored: ScoredWindow, statistic: str) -> str:
+    """Write one row for COPY, in the order of the table's columns."""
     row = scored.statistics[statistic]
-    return {
-        "model_id": model_id,
-        "window_start": scored.start_us,
-        "version": scored.version,
-        "baseline_id": scored.baseline_id,
-        "statistic": statistic,
-        "rows": scored.rows,
-        "revision": scored.revision,
-        "values": _nullable(row.values),
-        "high": _nullable(row.high),
-        "p_values": _nullable(row.p_values),
-        "status": None if row.status is None else row.status.tolist(),
-        "warning": _nullable(row.warning),
-        "critical": _nullable(row.critical),
-        "computed_at": scored.computed_us,
+    written = {
+        "model_id": str(model_id),
+        "window_start": to_datetime(scored.start_us).isoformat(),
+        "version": _escaped(scored.version),
+        "baseline_id": str(scored.baseline_id),
+        "statistic": _escaped(statistic),
+        "rows": str(scored.rows),
+        "revision": str(scored.revision),
+        "values": _array(row.values),
+        "high": _array(row.high),
+        "p_values": _array(row.p_values),
+        "status": r"\N" if row.status is None else "{" + ",".join(map(str, row.status.tolist())) + "}",
+        "warning": _array(row.warning),
+        "critical": _array(row.critical),
+        "computed_at": to_datetime(scored.computed_us).isoformat(),
     }
+    return "\t".join(written[column.name] for column in tables.score.c) + "\n"
+
+
+def _array(values: Doubles | None) -> str:
+    """Write doubles so that they come back bit for bit; NaN is NULL."""
+    if values is None:
+        return r"\N"
+    return "{" + ",".join("NULL" if value != value else repr(value) for value in values.tolist()) + "}"  # noqa: PLR0124 - NaN alone is not itself
+
+
+def _escaped(text_: str) -> str:
+    return text_.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _statistic(row: Row[Any]) -> StatisticRow:
@@ -201,14 +252,6 @@ def _statistic(row: Row[Any]) -> StatisticRow:
         warning=None if row.warning is None else _doubles(row.warning),
         critical=None if row.critical is None else _doubles(row.critical),
     )
-
-
-def _nullable(values: Doubles | None) -> list[float | None] | None:
-    if values is None:
-        return None
-    return [
-        None if missing else value for value, missing in zip(values.tolist(), np.isnan(values).tolist(), strict=True)
-    ]
 
 
 def _doubles(values: Sequence[float | None]) -> Doubles:
