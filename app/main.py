@@ -1,7 +1,6 @@
 """Wiring: settings become a service, a service becomes an application."""
 
 import tempfile
-import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.api.shield import Shield
 from app.metrics.instruments import Instruments
 from app.metrics.page import Page
 from app.monitor.buckets import Buckets
+from app.monitor.burden import Burden, Turns
 from app.monitor.catalog import Catalog
 from app.monitor.gauges import publish
 from app.monitor.keyring import Keyring
@@ -63,7 +63,8 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         instruments=instruments,
         page=Page(instruments, max_series=settings.max_series),
         policy=policy(settings, scratch=scratch),
-        decodes=threading.Semaphore(settings.max_decodes),
+        decodes=Turns(settings.max_decodes, patience_s=settings.request_deadline / 1e6),
+        burden=Burden(settings.max_inflight_bytes),
     )
 
 
@@ -133,7 +134,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    app.state.intake = Intake(settings.max_body_bytes, settings.max_inflight_bytes)
+    app.state.intake = Intake(settings.max_body_bytes, service.burden)
     app.state.limits = limits(settings)
     app.state.draining = False
     routes = [

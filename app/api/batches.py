@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from starlette.concurrency import run_in_threadpool
@@ -52,7 +52,8 @@ async def put_batch(
     """Count a batch of rows once; the answer means that it is committed."""
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(batch_id, request.headers, version=version, backfill=backfill, rows=x_row_count)
-        return Json(await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body))
+        receipt = await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body)
+    return _counted(request, receipt)
 
 
 @router.post("/v1/models/{model}/batches", responses=PROBLEMS, openapi_extra=ROWS)
@@ -70,7 +71,8 @@ async def post_batch(
     check_name(key, "Idempotency-Key", limit=BATCH_ID_BYTES)
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(key, request.headers, version=version, backfill=False, rows=x_row_count)
-        return Json(await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body))
+        receipt = await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body)
+    return _counted(request, receipt)
 
 
 @router.get("/v1/models/{model}/batches/{batch_id}", responses=responses(404, 422, 503))
@@ -95,4 +97,11 @@ async def put_histograms(
     """Add window histograms that the sender has binned; counted once, like a batch."""
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(batch_id, request.headers, version=None, backfill=backfill, rows=None)
-        return Json(await run_in_threadpool(ingest.histograms, service, model, envelope=envelope, body=body))
+        receipt = await run_in_threadpool(ingest.histograms, service, model, envelope=envelope, body=body)
+    return _counted(request, receipt)
+
+
+def _counted(request: Request, receipt: dict[str, Any]) -> Response:
+    """Answer with the receipt, and tell the quota how many rows it is about."""
+    request.state.rows = receipt["rows"]["received"]
+    return Json(receipt)

@@ -9,20 +9,20 @@ from tempfile import NamedTemporaryFile
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from app.errors import BadRequest, TooLarge, Unavailable
+from app.errors import BadRequest, TooLarge
+from app.monitor.burden import Burden
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Intake:
-    """How many bytes of bodies this process holds, and may hold."""
+    """The door for bodies that are held in memory."""
 
     max_body_bytes: int
-    max_inflight_bytes: int
-    held: int = 0
+    burden: Burden
 
     @asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """Read a body and hold its bytes until the request is answered; TooLarge, Unavailable beyond the limits."""
+        """Read a body and carry its bytes until the request is answered; TooLarge, Unavailable beyond the limits."""
         check_length(request, self.max_body_bytes)
         parts: list[bytes] = []
         size = 0
@@ -30,14 +30,14 @@ class Intake:
             async for part in stream(request):
                 if size + len(part) > self.max_body_bytes:
                     raise too_large(self.max_body_bytes)
-                if self.held + len(part) > self.max_inflight_bytes:
-                    raise Unavailable("overloaded", "too many bytes of bodies are in work", retry_after=1)
+                self.burden.take(len(part))
                 parts.append(part)
                 size += len(part)
-                self.held += len(part)
-            yield b"".join(parts)
+            whole = b"".join(parts)
+            parts.clear()
+            yield whole
         finally:
-            self.held -= size
+            self.burden.give(size)
 
 
 async def stream(request: Request) -> AsyncIterator[bytes]:

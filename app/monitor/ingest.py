@@ -1,6 +1,7 @@
 """The door of ingest: unpack, record, count what happened."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,17 +46,17 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
     kind = "unknown"
     try:
         service.catalog.watched(model)
-        plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
-        kind = format_of(plain, envelope.content_type) or kind
-        parcel = Parcel(
-            envelope.batch_id,
-            plain,
-            envelope.content_type,
-            version=envelope.version,
-            backfill=envelope.backfill,
-            row_count=envelope.rows,
-        )
-        receipt = record_batch(service, model, parcel)
+        with _unpacked(service, body, envelope) as plain:
+            kind = format_of(plain, envelope.content_type) or kind
+            parcel = Parcel(
+                envelope.batch_id,
+                plain,
+                envelope.content_type,
+                version=envelope.version,
+                backfill=envelope.backfill,
+                row_count=envelope.rows,
+            )
+            receipt = record_batch(service, model, parcel)
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
         raise
@@ -67,13 +68,22 @@ def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes)
     """Record a body of window histograms; gives the receipt."""
     try:
         service.catalog.watched(model)
-        plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
-        receipt = record_histograms(service, model, envelope.batch_id, body=plain, backfill=envelope.backfill)
+        with _unpacked(service, body, envelope) as plain:
+            receipt = record_histograms(service, model, envelope.batch_id, body=plain, backfill=envelope.backfill)
     except Problem as problem:
         service.instruments.count_request("histogram", problem.status)
         raise
     _count(service, model, "histogram", receipt=receipt)
     return receipt
+
+
+@contextmanager
+def _unpacked(service: Service, body: bytes, envelope: Envelope) -> Iterator[bytes]:
+    """Decompress a body, a few at a time, and carry what it became."""
+    with service.decodes:
+        plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
+    with service.burden.carrying(0 if plain is body else len(plain)):
+        yield plain
 
 
 def receipt(service: Service, model: str, batch_id: str) -> str:

@@ -28,7 +28,8 @@ def record_histograms(
     service: Service, name: str, batch_id: str, *, body: bytes, backfill: bool = False
 ) -> dict[str, Any]:
     """Add posted window histograms once and give the receipt, after they are committed."""
-    document = load_json(body)
+    with service.decodes:
+        document = load_json(body)
     for attempt in range(REBINNINGS):
         watched = service.catalog.watched(name, fresh=attempt > 0)
         receipt = commit(service, _prepare(service, watched, batch_id, body=body, document=document, backfill=backfill))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.metrics.instruments import Instruments
 from app.metrics.page import Page
+from app.monitor.burden import Burden, Turns
 from app.monitor.catalog import Catalog
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
@@ -49,7 +50,8 @@ class Service:
     policy: Policy
     judged_under: dict[int, object] = field(default_factory=dict)
     publishing: threading.Lock = field(default_factory=threading.Lock)
-    decodes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
+    decodes: Turns = field(default_factory=Turns)
+    burden: Burden = field(default_factory=Burden)
 
     def now_us(self) -> int:
         """Give the database's time, which all replicas share."""

@@ -1,0 +1,51 @@
+"""What a process carries at once."""
+
+import threading
+
+import pytest
+
+from app.errors import Unavailable
+from app.monitor.burden import Burden, Turns
+
+
+def test_bytes_are_bounded() -> None:
+    """Up to the limit and not a byte beyond; what is laid down may be taken again."""
+    burden = Burden(10)
+    burden.take(4)
+    with burden.carrying(6), pytest.raises(Unavailable, match="in work"):
+        burden.take(1)
+    assert burden.carried == 4
+    burden.take(6)
+
+
+def test_bytes_are_laid_down_after_a_failure() -> None:
+    """An error on the way costs no place."""
+    burden = Burden(10)
+    with pytest.raises(ValueError, match="x"), burden.carrying(10):
+        raise ValueError("x")
+    assert burden.carried == 0
+
+
+def test_turns() -> None:
+    """Who finds no place in time is turned away, and comes in once one is free."""
+    turns = Turns(1, patience_s=0.01)
+    with turns, pytest.raises(Unavailable, match="wait to be decoded"), turns:
+        pass
+    with turns:
+        pass
+
+
+def test_waiting_for_a_turn() -> None:
+    """A place that comes free goes to who waits."""
+    turns, entered = Turns(1, patience_s=30.0), threading.Event()
+
+    def second() -> None:
+        with turns:
+            entered.set()
+
+    thread = threading.Thread(target=second)
+    with turns:
+        thread.start()
+        assert not entered.is_set()
+    thread.join()
+    assert entered.is_set()
