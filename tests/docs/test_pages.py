@@ -38,7 +38,8 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         default = defaults[name]
         shown = "" if default is None else json.dumps(default).strip('"')
         expected[PREFIX + name.upper()] = [f"`{shown}`" if shown else "", field.description or ""]
-    assert list(rows("settings.md").items()) == list(expected.items())
+    lines = [f"| `{name}` | {default} | {meaning} |" for name, (default, meaning) in expected.items()]
+    assert list(rows("settings.md").items()) == list(expected.items()), "the table should be:\n" + "\n".join(lines)
 
 
 def test_metrics() -> None:
