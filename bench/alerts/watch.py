@@ -24,6 +24,7 @@ PATIENT: Final = {
     "DRIFTGAUGE_DATABASE_DEADLINE": "10m",
 }
 BATCH_US: Final = WEEK_US
+SEPARATOR: Final = "\x1f"
 
 Doubles = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -108,11 +109,11 @@ class Watch:
         frame = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
         starts = np.array([text.rstrip("Z") for text in frame["window_start"]], "datetime64[us]").astype(np.int64)
         values = frame["value"].astype(float)
-        key = np.char.add(np.char.add(frame["version"].astype(str), "\0"), frame["feature"].astype(str))
+        key = np.char.add(np.char.add(frame["version"].astype(str), SEPARATOR), frame["feature"].astype(str))
         found: Scores = {}
         for name in np.unique(key).tolist():
             mine = (key == name) & np.isfinite(values)
-            version, _, feature = name.partition("\0")
+            version, _, feature = name.partition(SEPARATOR)
             found[version, feature, statistic] = Score(
                 starts[mine], values[mine], frame["p_value"][mine].astype(float), frame["rows"][mine].astype(float)
             )

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from acceptance.strict import checked
-from acceptance.weeks import FEATURES, HOUR, at, based, changed, during, episodes, sent, thinned, weeks
-from acceptance.world import Model, World, good, iso, micros
+from acceptance.weeks import FEATURES, at, based, changed, during, episodes, sent, thinned, weeks
+from acceptance.world import HOUR, Model, World, good, iso, micros
 from service import Service
 
 WINDOW: Final = 3 * HOUR
@@ -84,7 +84,8 @@ def test_settings_in_force(model: Model) -> None:
     wanted = live(model)
     assert wanted["delay"]
     assert wanted["amount"]
-    for asked in ({}, {"alert_budget": None, "thresholds": None}, {"thresholds": []}):
+    same: tuple[dict[str, object], ...] = ({}, {"alert_budget": None, "thresholds": None}, {"thresholds": []})
+    for asked in same:
         answer = backtest(model, **asked)
         assert told(answer) == wanted
     for name in FEATURES:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from acceptance.strict import checked
-from acceptance.weeks import FEATURES, HOUR, at, based, episodes, sent, weeks
-from acceptance.world import Model, World, good, iso, micros
+from acceptance.weeks import FEATURES, at, based, episodes, sent, weeks
+from acceptance.world import HOUR, Model, World, good, iso, micros
 
 WINDOW: Final = 3 * HOUR
 

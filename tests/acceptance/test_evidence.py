@@ -11,7 +11,6 @@ from acceptance.strict import checked
 from acceptance.weeks import (
     DAY,
     FEATURES,
-    HOUR,
     Fault,
     at,
     based,
@@ -25,7 +24,7 @@ from acceptance.weeks import (
     thinned,
     weeks,
 )
-from acceptance.world import Model, World, good, micros
+from acceptance.world import HOUR, Model, World, good, micros
 
 REFERENCE: Final = 6
 BROKEN: Final = at(7, 2)

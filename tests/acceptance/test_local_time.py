@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from acceptance.strict import checked
-from acceptance.weeks import HOUR, WEEK, at, based, episodes, sent, weeks
-from acceptance.world import Model, World, micros, problem
+from acceptance.weeks import WEEK, at, based, episodes, sent, weeks
+from acceptance.world import HOUR, Model, World, micros, problem
 
 ZONE: Final = "America/New_York"
 SPRING: Final = 10

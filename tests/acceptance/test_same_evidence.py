@@ -5,21 +5,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pytest
 
-from acceptance.weeks import (
-    DAY,
-    HOUR,
-    WEEK,
-    at,
-    based,
-    changed,
-    daily,
-    during,
-    episodes,
-    sent,
-    shuffled,
-    weeks,
-)
-from acceptance.world import Model, World, good, iso
+from acceptance.weeks import DAY, WEEK, at, based, changed, daily, during, episodes, sent, shuffled, weeks
+from acceptance.world import HOUR, Model, World, good, iso
 
 WINDOW: Final = 3 * HOUR
 REFERENCE: Final = 5

@@ -5,8 +5,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pytest
 
-from acceptance.weeks import HOUR, Fault, at, based, changed, during, episodes, sent, weeks
-from acceptance.world import Model, World, good, iso, micros, problem
+from acceptance.weeks import Fault, at, based, changed, during, episodes, sent, weeks
+from acceptance.world import HOUR, Model, World, good, iso, micros, problem
 
 WINDOW: Final = 3 * HOUR
 REFERENCE: Final = 5
