@@ -10,6 +10,7 @@ from app.drift.baseline import Baseline
 from app.drift.evidence import Evidence
 from app.drift.layout import Layout
 from app.drift.replay import State, Windows
+from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
 from app.monitor.layouts import layout_of
 from app.monitor.service import Service
@@ -31,6 +32,13 @@ class Arm:
     baseline: Baseline
     starts: Starts
     dirty: NDArray[np.bool_]
+    own: bool = False
+
+    @classmethod
+    def of_baseline(cls, read: Connection, model_id: int, baseline_id: int, baseline: Baseline) -> "Arm":
+        """Take the baseline's own windows for those of a version."""
+        starts = np.array(baselines.window_starts(read, baseline_id), np.int64)
+        return cls(model_id, DEFAULT_VERSION, baseline_id, baseline, starts, np.zeros(len(starts), np.bool_), own=True)
 
     @property
     def layout(self) -> Layout:
@@ -68,7 +76,9 @@ def arms_of(service: Service, read: Connection, watched: Watched, version: str) 
 
 def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
     """Read the given windows of the version, a few at a time."""
-    if len(wanted):
+    if arm.own:
+        yield from of_baseline(read, arm, wanted)
+    elif len(wanted):
         for chunk in windows.counts(
             read,
             arm.model_id,

@@ -73,41 +73,57 @@ def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, o
     with service.database.snapshot(deadline_s=READ_S) as read:
         stored = {(one.statistic, one.feature, one.version): one for one in thresholds.listed(read, watched.id)}
         stored |= {(one.statistic, one.feature, one.version): one for one in asked.thresholds}
+        lines = list(stored.values())
         runs = [
             run
             for version in windows.versions(read, watched.id)
-            for run in _runs(service, read, watched, version, stored=list(stored.values()), asked=asked)
+            for run in _runs(service, read, watched, version, stored=lines)
         ]
+        runs += _rehearsal(service, read, watched, asked, stored=lines)
     return _answer(watched, runs, asked)
 
 
-def _runs(  # noqa: PLR0913 - one run depends on all of them
+def _runs(
     service: Service,
     read: Connection,
     watched: Watched,
     version: str,
     *,
     stored: Sequence[StoredThreshold],
-    asked: Question,
 ) -> Iterator[Run]:
     arms = arms_of(service, read, watched, version)
     for position, arm in enumerate(arms):
-        page = budget_line(watched.configuration, len(arm.baseline.features))
-        rulebook = Rulebook.of(
-            watched.configuration,
-            arm.baseline,
-            lines=Lines(stored, page=page),
-            version=version,
-            min_rows=service.policy.min_rows,
-        )
+        rulebook = _rulebook(service, watched, arm, stored)
         end = None if position + 1 == len(arms) else int(arms[position + 1].starts[0])
-        yield _run(read, arm, rulebook, to_us=asked.to_us, end_us=end)
+        yield _run(read, arm, rulebook, end_us=end)
 
 
-def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, to_us: int | None, end_us: int | None) -> Run:
-    starts = arm.starts if to_us is None else arm.starts[arm.starts < to_us]
-    arm = replace(arm, starts=starts)
-    state = arm.beginning()
+def _rulebook(service: Service, watched: Watched, arm: Arm, stored: Sequence[StoredThreshold]) -> Rulebook:
+    page = budget_line(watched.configuration, len(arm.baseline.features))
+    return Rulebook.of(
+        watched.configuration,
+        arm.baseline,
+        lines=Lines(stored, page=page),
+        version=arm.version,
+        min_rows=service.policy.min_rows,
+    )
+
+
+def _rehearsal(
+    service: Service, read: Connection, watched: Watched, asked: Question, *, stored: Sequence[StoredThreshold]
+) -> list[Run]:
+    """Walk the active baseline's own windows, each week judged by the others, if the range reaches back to them."""
+    if not watched.schedule or asked.from_us is None:
+        return []
+    baseline_id = watched.activation(service.now_us()).baseline_id
+    arm = Arm.of_baseline(read, watched.id, baseline_id, service.catalog.baseline(baseline_id))
+    if not len(arm.starts) or asked.from_us > int(arm.starts[-1]):
+        return []
+    return [_run(read, arm, _rulebook(service, watched, arm, stored), end_us=None)]
+
+
+def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, end_us: int | None) -> Run:
+    starts, state = arm.starts, arm.beginning()
     judged = [np.zeros((0, len(rulebook.names) + 1), np.bool_)]
     at = 0
     while at < len(starts):

@@ -19,6 +19,7 @@ from app.storage.scores import ScoredWindow
 from app.storage.turns import take_turn
 
 TURN_S = 600.0
+FOLD_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,12 @@ class Evaluation:
         return Evaluation(self.windows + other.windows, self.scores + other.scores)
 
 
-def fold_all(service: Service, model_id: int) -> int:
-    """Fold the model's journal until nothing is left or another replica is at it."""
+def fold_all(service: Service, model_id: int, *, wait: bool = False) -> int:
+    """Fold the model's journal until nothing is left, or until another replica is at it and we do not wait."""
     total = 0
     while True:
-        with service.database.transaction() as conn:
-            folded = fold.fold_model(conn, model_id, now_us=service.now_us())
+        with service.database.transaction(deadline_s=FOLD_S) as conn:
+            folded = fold.fold_model(conn, model_id, now_us=service.now_us(), wait=wait)
         if not folded:
             return total
         failpoints.hit("fold.after_commit")
@@ -50,7 +51,7 @@ def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evalu
 
     A model is evaluated by one replica at a time; without `wait` a model that is taken is left to the other.
     """
-    fold_all(service, watched.id)
+    fold_all(service, watched.id, wait=wait)
     done = Evaluation()
     with service.database.snapshot() as read:
         settings = (watched.model.revision, tuple(map(repr, thresholds.listed(read, watched.id))))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from app.drift.calibration import Calibration
+from app.drift.context import WEEK_US
 from app.drift.episodes import accepted, standing
 from app.drift.refit import refit
 from app.drift.replay import State, reference_for, vouching
@@ -14,12 +15,17 @@ from app.storage.database import Connection
 
 
 def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Calibration:
-    """Fit what is normal from a Monday on, to the windows that may vouch for it then."""
+    """Fit what is normal from a Monday on, to the windows that may vouch for it then.
+
+    When the baseline's own windows are judged, those of the week itself are left out.
+    """
     grid = rulebook.settings.grid
-    live = arm.starts[arm.starts < monday]
+    live = arm.starts[:0] if arm.own else arm.starts[arm.starts < monday]
     out = standing(state.episodes, verdicts_of(read, arm.model_id, arm.version), at_us=monday)
     features, volume = accepted(live, rulebook.names, out)
     own = np.array(baselines.window_starts(read, arm.baseline_id), np.int64)
+    if arm.own:
+        own = own[(own < monday) | (own >= monday + WEEK_US)]
     from_baseline, trailing, _, _ = vouching(own, live, monday=monday, grid=grid, accepted=features, volume=volume)
     reference = reference_for(
         laid(of_baseline(read, arm, own[from_baseline]), arm),

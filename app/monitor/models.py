@@ -9,6 +9,7 @@ from app.errors import Conflict, NotFound, PreconditionFailed, Refused, Unavaila
 from app.monitor.catalog import Watched
 from app.monitor.conditions import UNCONDITIONAL, Condition
 from app.monitor.configuration import Configuration, changed, check_retention, restored
+from app.monitor.gauges import publish
 from app.monitor.instants import instant_text
 from app.monitor.service import Service
 from app.storage import audit, baselines, exposition, models
@@ -69,6 +70,7 @@ def put_model(
             if error.code not in {"model-changed", "model-exists"}:
                 raise
             continue
+        publish(service)
         return describe(service.catalog.watched(name, fresh=True)), created
     raise Unavailable("model-changing", "the model kept changing meanwhile", retry_after=1)
 
@@ -147,3 +149,5 @@ def delete_model(service: Service, name: str, *, author: Author, condition: Cond
         )
         exposition.bump(conn)
     service.catalog.forget(name)
+    service.instruments.forget(name)
+    publish(service)

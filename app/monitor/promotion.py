@@ -12,6 +12,7 @@ from app.drift.windows import next_boundary
 from app.errors import NotFound, Refused
 from app.monitor.baseline import BaselineRows, Counted, Progress
 from app.monitor.catalog import Watched
+from app.monitor.gauges import publish
 from app.monitor.models import Author
 from app.monitor.service import Service
 from app.storage import audit, baselines, exposition, models, windows
@@ -86,6 +87,7 @@ def activate(service: Service, name: str, number: int, *, author: Author) -> dic
         info = find(conn, watched, number)
         _activate(service, conn, watched, info, baseline=service.catalog.baseline(info.id), author=author)
     service.catalog.forget(name)
+    publish(service)
     return {"baseline": number, "status": "active"}
 
 
@@ -153,6 +155,7 @@ def _store(  # noqa: PLR0913 - one stored baseline depends on all of them
         if activate:
             _activate(service, conn, watched, info, baseline=baseline, author=author)
     service.catalog.forget(watched.model.name)
+    publish(service)
     return {
         "baseline": info.number,
         "rows": baseline.rows,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app import failpoints
@@ -15,11 +15,14 @@ from app.storage.locks import Lock
 from app.storage.types import to_datetime
 
 _JOURNAL_ROWS: Final = 2000
+_FOLDED_WINDOWS: Final = 256
 _PAYLOAD_BYTES: Final = 32 * 2**20
 _WINDOW_BYTES: Final = 64 * 2**20
 _COUNT_BYTES: Final = 8
 
 _Key = tuple[int, str, int]
+_HISTOGRAM: Final = tables.window_histogram.c
+_PLACE: Final = tuple_(_HISTOGRAM.window_start, _HISTOGRAM.version, _HISTOGRAM.baseline_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,12 @@ def backlog(conn: Connection) -> Backlog:
     return Backlog(rows, oldest, conn.scalar(select(func.count()).select_from(quarantine)) or 0)
 
 
-def fold_model(conn: Connection, model_id: int, *, now_us: int) -> int:
-    """Fold a bounded part of a model's journal; 0 when nothing waits or another replica is at it."""
-    mine = conn.scalar(
-        text("SELECT pg_try_advisory_xact_lock(:space, :model)"), {"space": Lock.FOLD, "model": model_id}
-    )
+def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = False) -> int:
+    """Fold a bounded part of a model's journal.
+
+    Gives 0 when nothing waits, or when another replica is at it and we do not wait for it.
+    """
+    mine = _take(conn, model_id, wait=wait)
     shapes = _shapes(conn, model_id) if mine else {}
     chosen = _choose(conn, model_id, shapes) if mine else []
     if not chosen:
@@ -79,13 +83,20 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int) -> int:
         deltas[key] = deltas[key] + payload if key in deltas else payload
         newest[key] = max(newest.get(key, row.received_at), row.received_at)
         arrivals[row.version] = max(arrivals[row.version], row.received_at)
-    for key in sorted(deltas):
-        _add_histogram(conn, model_id, key, deltas[key])
-        _add_total(conn, model_id, key, rows=deltas[key].rows, received_us=newest[key])
+    _add_histograms(conn, model_id, deltas)
+    _add_totals(conn, model_id, deltas, newest=newest)
     for version in sorted(arrivals):
         _note_arrival(conn, model_id, version, received_us=arrivals[version])
     failpoints.hit("fold.before_commit")
     return len(chosen)
+
+
+def _take(conn: Connection, model_id: int, *, wait: bool) -> bool:
+    key = {"space": Lock.FOLD, "model": model_id}
+    if not wait:
+        return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, :model)"), key))
+    conn.execute(text("SELECT pg_advisory_xact_lock(:space, :model)"), key)
+    return True
 
 
 def _shapes(conn: Connection, model_id: int) -> dict[int, tuple[int, int]]:
@@ -112,9 +123,11 @@ def _choose(conn: Connection, model_id: int, shapes: Mapping[int, tuple[int, int
         key = (row.window_start, row.version, row.baseline_id)
         payload_bytes += row.size
         window_bytes += 0 if key in windows else shapes.get(row.baseline_id, (0, 0))[0] * _COUNT_BYTES
-        if chosen and (payload_bytes > _PAYLOAD_BYTES or window_bytes > _WINDOW_BYTES):
-            break
         windows.add(key)
+        if chosen and (
+            payload_bytes > _PAYLOAD_BYTES or window_bytes > _WINDOW_BYTES or len(windows) > _FOLDED_WINDOWS
+        ):
+            break
         chosen.append(row.id)
     return chosen
 
@@ -126,39 +139,60 @@ def _quarantine(conn: Connection, row: Any, *, reason: str, now_us: int) -> None
     conn.execute(insert(tables.journal_quarantine).values(values))
 
 
-def _add_histogram(conn: Connection, model_id: int, key: _Key, delta: Payload) -> None:
+def _add_histograms(conn: Connection, model_id: int, deltas: Mapping[_Key, Payload]) -> None:
+    """Add deltas to the stored histograms of their windows, in the order of their keys."""
+    if not deltas:
+        return
     table = tables.window_histogram
-    identity = dict(zip(("window_start", "version", "baseline_id"), key, strict=True), model_id=model_id)
-    where = [table.c[name] == value for name, value in identity.items()]
-    stored = conn.execute(select(table.c.counts, table.c.sums).where(*where)).one_or_none()
-    counts, sums = delta.counts, delta.sums
-    if stored is not None:
-        counts = counts + codec.unpack(stored.counts, len(counts))
-        sums = sums + stored.sums
-    packed = {"counts": codec.pack(counts), "sums": sums.tolist()}
-    statement = upsert(table).values(**identity, **packed)
-    conn.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=packed))
+    ordered = sorted(deltas)
+    stored = {
+        (row.window_start, row.version, row.baseline_id): row
+        for row in conn.execute(
+            select(table).where(
+                table.c.model_id == model_id,
+                _PLACE.in_(ordered),
+            )
+        )
+    }
+    rows = []
+    for key in ordered:
+        counts, sums = deltas[key].counts, deltas[key].sums
+        if key in stored:
+            counts = counts + codec.unpack(stored[key].counts, len(counts))
+            sums = sums + stored[key].sums
+        identity = dict(zip(("window_start", "version", "baseline_id"), key, strict=True), model_id=model_id)
+        rows.append({**identity, "counts": codec.pack(counts), "sums": sums.tolist()})
+    statement = upsert(table)
+    replaced = {"counts": statement.excluded.counts, "sums": statement.excluded.sums}
+    conn.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), rows)
 
 
-def _add_total(conn: Connection, model_id: int, key: _Key, *, rows: int, received_us: int) -> None:
+def _add_totals(conn: Connection, model_id: int, deltas: Mapping[_Key, Payload], *, newest: Mapping[_Key, int]) -> None:
+    ordered = sorted(deltas)
     conn.execute(
-        text("""
-            INSERT INTO window_total AS t
-                (model_id, window_start, version, baseline_id, rows, revision, last_received_at)
-            VALUES (:model, :start, :version, :baseline, :rows, 1, :received)
-            ON CONFLICT (model_id, window_start, version, baseline_id) DO UPDATE
-            SET rows = t.rows + excluded.rows, revision = t.revision + 1,
-                last_received_at = greatest(t.last_received_at, excluded.last_received_at)
-        """),
+        _TOTALS,
         {
             "model": model_id,
-            "start": to_datetime(key[0]),
-            "version": key[1],
-            "baseline": key[2],
-            "rows": rows,
-            "received": to_datetime(received_us),
+            "starts": [to_datetime(key[0]) for key in ordered],
+            "versions": [key[1] for key in ordered],
+            "baselines": [key[2] for key in ordered],
+            "rows": [deltas[key].rows for key in ordered],
+            "received": [to_datetime(newest[key]) for key in ordered],
         },
     )
+
+
+_TOTALS: Final = text("""
+INSERT INTO window_total AS t (model_id, window_start, version, baseline_id, rows, revision, last_received_at)
+SELECT :model, given.window_start, given.version, given.baseline_id, given.rows, 1, given.received_at
+FROM unnest(
+    CAST(:starts AS timestamptz[]), CAST(:versions AS text[]), CAST(:baselines AS integer[]), CAST(:rows AS bigint[]),
+    CAST(:received AS timestamptz[])
+) AS given (window_start, version, baseline_id, rows, received_at)
+ON CONFLICT (model_id, window_start, version, baseline_id) DO UPDATE
+SET rows = t.rows + excluded.rows, revision = t.revision + 1,
+    last_received_at = greatest(t.last_received_at, excluded.last_received_at)
+""")
 
 
 def _note_arrival(conn: Connection, model_id: int, version: str, *, received_us: int) -> None:
