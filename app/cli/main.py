@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.cli import baseline, batch, inspect, key, serve
+from app.cli.backtest import backtest
 from app.cli.demo.run import demo
 from app.errors import ConfigurationError, DatabaseAbsentError, Problem
 
@@ -20,7 +21,7 @@ app.command()(demo)
 app.add_typer(baseline.app, name="baseline", help="Make and list baselines.")
 app.add_typer(batch.app, name="batch", help="Send rows from files.")
 app.add_typer(key.app, name="key", help="Make, list, rotate and revoke API keys.")
-for command in (inspect.migrate, inspect.config, inspect.rules, inspect.evaluate, inspect.status):
+for command in (inspect.migrate, inspect.config, inspect.rules, inspect.evaluate, inspect.status, backtest):
     app.command()(command)
 
 
