@@ -80,6 +80,7 @@ class Database:
                 conn.commit()
             except DBAPIError as error:
                 if is_lost(error):
+                    conn.invalidate()
                     raise outcome_unknown() from error
                 raise
 

@@ -2,10 +2,11 @@
 
 import contextlib
 import math
+import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ class Lab:
         *,
         habits: Habits | None = None,
         targets: Sequence[Target] = (),
-        numbers: range | None = None,
+        numbers: Iterable[int] | None = None,
         patience_s: float = 120.0,
         audit: bool = True,
     ) -> Iterator[Oracle]:
@@ -156,7 +157,15 @@ def lab(
         for replica in started:
             replica.wait_ready()
         subject.create(started[0].url)
-        yield Lab(cluster, started, subject, Random(seed))
+        bench = Lab(cluster, started, subject, Random(seed))
+        try:
+            yield bench
+        finally:
+            if bench.finding.verdict == "FAILED":
+                kept = tempfile.mkdtemp(prefix="dg-failed-")
+                for replica in started:
+                    shutil.copy(replica.log, kept)
+                bench.finding.notes.append(f"logs in {kept}")
 
 
 def patiently(work: Callable[[], Found], *, seconds: float = 60.0) -> Found:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -61,13 +61,13 @@ class Oracle(threading.Thread):
         *,
         habits: Habits | None = None,
         audited: Sequence[Target] = (),
-        numbers: range | None = None,
+        numbers: Iterable[int] | None = None,
     ) -> None:
         super().__init__(name="oracle", daemon=True)
         self.subject = subject
         self.targets = list(targets)
         self.habits = habits or Habits()
-        self.numbers = iter(numbers or range(10**9))
+        self.numbers = iter(range(10**9) if numbers is None else numbers)
         self.record = Record()
         self.sent = Books.empty(subject.shape.windows)
         self.acked = Books.empty(subject.shape.windows)
