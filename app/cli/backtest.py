@@ -12,7 +12,7 @@ from app.cli.opened import opened
 from app.monitor.backtest import backtest as replayed
 from app.monitor.backtest import question
 
-WIDTH = 60
+WIDTH = 48
 
 
 def backtest(
@@ -54,7 +54,7 @@ def _threshold(text: str) -> dict[str, Any]:
 def _table(answer: Mapping[str, Any]) -> Table:
     table = Table(title="What would have alerted")
     for name in ("feature", "windows", "firings", "in alarm"):
-        table.add_column(name, justify="left" if name == "feature" else "right")
+        table.add_column(name, justify="left" if name == "feature" else "right", no_wrap=True)
     table.add_column("timeline", no_wrap=True)
     first, last = _instant(answer["from"]), _instant(answer["to"])
     for name, row in answer["features"].items():
