@@ -64,30 +64,45 @@ def straddle(grid: Grid, *, starts: Ints, slots: Ints, lean: Floats) -> tuple[In
     return (slots + np.where(past > 0, 1, -1)) % grid.slots, part
 
 
-def _beside(counts: Ints, cell: Ints, block: Ints) -> Ints:
-    """For every window the sum over the windows of its cell and block, (W, B)."""
-    if not len(cell):
-        return counts
-    span = int(block.max() - block.min()) + 3
-    key = cell * span + (block - block.min() + 1)
-    kept, place = np.unique(key, return_inverse=True)
-    sums = _added(counts, place, cells=len(kept))
-    out = sums[place]
-    if len(np.unique(block)) >= _WIDE:
-        for step in (-1, 1):
-            at = np.searchsorted(kept, key + step)
-            found = (at < len(kept)) & (kept[np.minimum(at, len(kept) - 1)] == key + step)
-            out[found] += sums[at[found]]
-    return out
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What the cells of one level hold without one block each, (keys, B), and the key of every window, (W,)."""
+
+    left: Ints
+    key: Ints
+
+    @classmethod
+    def of(cls, counts: Ints, sums: Ints, *, cell: Ints, block: Ints) -> "_Rest":
+        """Leave out each window's block, and from six blocks on its neighbours, from the sums, (R, B), of its cell."""
+        span = int(block.max() - block.min()) + 3 if len(block) else 1
+        number = cell * span + (block - block.min() + 1 if len(block) else block)
+        kept, key = np.unique(number, return_inverse=True)
+        own = _added(counts, key, cells=len(kept))
+        left = sums[kept // span] - own
+        if len(np.unique(block)) >= _WIDE:
+            for step in (-1, 1):
+                at = np.searchsorted(kept, kept + step)
+                found = (at < len(kept)) & (kept[np.minimum(at, len(kept) - 1)] == kept + step)
+                left[found] -= own[at[found]]
+        return cls(left, key)
+
+    def error(self, p: Floats, layout: Layout) -> Floats:
+        """TVD of every window's shares, (W, B), against the rest of its cell, (W, F); NaN where nothing is left."""
+        rows = np.add.reduceat(self.left, layout.offsets[:-1], axis=1)
+        q = self.left / np.repeat(np.where(rows > 0, rows, np.nan), layout.sizes, axis=1)
+        gap = q[self.key]
+        np.subtract(p, gap, out=gap)
+        np.abs(gap, out=gap)
+        return np.asarray(0.5 * np.add.reduceat(gap, layout.offsets[:-1], axis=1))
 
 
 def _added(values: NDArray[np.integer], number: Ints, *, cells: int) -> Ints:
-    out = np.zeros((cells, *values.shape[1:]), dtype=np.int64)
+    out = np.zeros((cells, *values.shape[1:]), dtype=values.dtype)
     if len(number):
         order = np.argsort(number, kind="stable")
         ordered = number[order]
         starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0, dtype=np.int64)
+        out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0, dtype=values.dtype)
     return out
 
 
@@ -113,15 +128,6 @@ def resolved(chosen: Ints, windows: Ints, *, grid: Grid) -> Ints:
     return np.ascontiguousarray(row_of)
 
 
-def _error(x: Floats, n: Floats, *, rest: Ints, layout: Layout) -> Floats:
-    """TVD of every window against the rest of its cell, (W, F); NaN where nothing is left."""
-    left = np.add.reduceat(rest, layout.offsets[:-1], axis=1)
-    left = np.where(left > 0, left, np.nan)
-    gap = x / np.repeat(n, layout.sizes, axis=1) - rest / np.repeat(left, layout.sizes, axis=1)
-    gap = np.abs(gap)
-    return np.asarray(0.5 * np.add.reduceat(gap, layout.offsets[:-1], axis=1))
-
-
 def cells_of(  # noqa: PLR0913 - a window is told by all of them
     counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools, block: Ints
 ) -> Cells:
@@ -130,52 +136,34 @@ def cells_of(  # noqa: PLR0913 - a window is told by all of them
     The level is the one with the least mean leave-one-out error among those whose cells hold five windows; a tie goes
     to the finer. `judged`, shape (W, F), marks the windows that count in the choice.
     """
-    cells, _ = grid.cells()
+    cells, first = grid.cells()
     sums = group(counts, slots, grid=grid)
     rows = np.add.reduceat(counts, layout.offsets[:-1], axis=1)
     windows = group((rows > 0).astype(np.int64), slots, grid=grid)
     own_rows = group(np.where(own[:, None], rows, 0), slots, grid=grid)
-    x, safe = counts.astype(np.float64), np.where(rows > 0, rows, 1).astype(np.float64)
+    p = counts / np.repeat(np.where(rows > 0, rows, 1), layout.sizes, axis=1)
     errors = np.full((LEVELS, layout.features), np.inf)
     seen = np.maximum(np.count_nonzero(judged, axis=0), 1)
-    rests: list[Ints | None] = [None] * LEVELS
+    rests: dict[int, _Rest] = {}
     for level in range(LEVELS):
         mine = cells[level][slots]
         full = judged & (windows[mine] >= CELL_WINDOWS)
         enough = (full.sum(axis=0) >= CELL_SHARE * seen) | (level == LEVELS - 1)
         if not enough.any():
             continue
-        rest = sums[mine] - _beside(counts, mine, block)
-        rests[level] = rest
-        error = _error(x, safe, rest=rest, layout=layout)
+        rests[level] = _Rest.of(counts, sums, cell=mine, block=block)
+        error = rests[level].error(p, layout)
         usable = judged & np.isfinite(error)
         mean = down(np.where(usable, error, 0.0)) / np.maximum(usable.sum(axis=0), 1)
         errors[level] = np.where(enough, mean, np.inf)
     chosen = np.argmin(errors, axis=0)
     row_of = resolved(chosen, windows, grid=grid)
-    rest = _rest(rests, counts, sums=sums, row=row_of[slots], slots=slots, block=block, grid=grid, layout=layout)
-    return Cells(sums=sums, windows=windows, own_rows=own_rows, row_of=row_of, level=chosen, rest=rest)
-
-
-def _rest(  # noqa: PLR0913 - as cells_of
-    rests: list[Ints | None],
-    counts: Ints,
-    *,
-    sums: Ints,
-    row: Ints,
-    slots: Ints,
-    block: Ints,
-    grid: Grid,
-    layout: Layout,
-) -> Ints:
-    cells, first = grid.cells()
-    level_of = np.searchsorted(first, row, side="right") - 1
-    out = np.zeros_like(counts)
+    level_of = np.searchsorted(first, row_of[slots], side="right") - 1
+    rest = np.zeros_like(counts)
     for level in np.unique(level_of).tolist():
-        mine = cells[level][slots]
-        rest = rests[level]
-        if rest is None:
-            rest = sums[mine] - _beside(counts, mine, block)
+        if level not in rests:
+            rests[level] = _Rest.of(counts, sums, cell=cells[level][slots], block=block)
         use = level_of == level
-        out = rest if use.all() else np.where(np.repeat(use, layout.sizes, axis=1), rest, out)
-    return out
+        mine = rests[level].left[rests[level].key]
+        rest = mine if use.all() else np.where(np.repeat(use, layout.sizes, axis=1), mine, rest)
+    return Cells(sums=sums, windows=windows, own_rows=own_rows, row_of=row_of, level=chosen, rest=rest)

@@ -18,9 +18,11 @@ from app.drift.sums import down
 from app.drift.tail import LEAST_LOG, Tail
 from app.drift.trailing import Trailing
 
-CHUNK: Final = 400_000
+CHUNK: Final = 200_000
 """Window-bins worked on at once: what a cache holds, and what bounds the memory."""
 _LEAST_LIVE: Final = 30
+_SMALL: Final = 2**31
+"""Counts whose sum is below this fit into half the memory."""
 TURNOVER: Final = 2.0
 """Categories come and go: live windows hold about twice the unseen rows that singletons alone promise."""
 
@@ -93,6 +95,8 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
     counts = reference.counts[:, whole.offsets[first] : whole.offsets[last]].astype(np.int64)
     if reference.accepted is not None:
         counts *= np.repeat(reference.accepted[:, first:last], layout.sizes, axis=1)
+    if counts.sum(dtype=np.float64) < _SMALL:
+        counts = counts.astype(np.int32)
     x = counts.astype(np.float64)
     n = np.add.reduceat(x, layout.offsets[:-1], axis=1)
     judged = n >= max(least, 1)
@@ -118,8 +122,8 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
         risen = np.where(known, lift(z[:, mine]), LEAST_LOG)
         scores.append(risen)
         laws.append(tail.fit(risen, known, day=day))
-    sums = counts.sum(axis=0)
-    inside = np.where(reference.own[:, None], counts, 0)
+    sums = counts.sum(axis=0, dtype=np.int64)
+    inside = counts if reference.own.all() else np.where(reference.own[:, None], counts, 0)
     psi, ks = _published(counts, inside, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
     days = np.array([len(np.unique(day[judged[:, f]])) for f in range(features)], dtype=np.int64)
     used = np.zeros((len(cells.sums), features), dtype=np.bool_)
@@ -127,8 +131,8 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
     kept = np.where(np.repeat(used, layout.sizes, axis=1), cells.sums, 0)
     return Calibration(
         row_of=cells.row_of.astype(np.int16),
-        sums=kept.astype(np.uint32) if int(reference.rows.sum()) < 2**32 else kept,
-        own_rows=cells.own_rows,
+        sums=kept.astype(np.uint32) if kept.max(initial=0) < 2**32 else kept.astype(np.int64),
+        own_rows=cells.own_rows.astype(np.int64),
         level=cells.level.astype(np.int8),
         sampling=sampling,
         lasting=lasting,

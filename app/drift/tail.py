@@ -21,6 +21,7 @@ _TAIL_WINDOWS: Final = 40
 _TAIL_SHARES: Final = (0.03, 0.2)
 _PRIOR_EXCESS: Final = 0.2
 _PRIOR_WEIGHT: Final = 1.0
+_SAME: Final = 1e-12
 LEAST_LOG: Final = float(np.log(1e-3))
 """A score a thousand times below normal is as calm as any."""
 
@@ -46,7 +47,8 @@ class Tail:
         column = np.arange(len(last))
         low, high = self.body[column, index - 1], self.body[column, index]
         span = high - low
-        step = np.where(span > 0, (score - low) / np.where(span > 0, span, 1.0), 0.0)
+        apart = span > _SAME
+        step = np.where(apart, (score - low) / np.where(apart, span, 1.0), 0.0)
         rung = (index - 1 + np.clip(step, 0.0, 1.0)) / (BODY - 1)
         inside = np.power(self.share, rung)
         p = np.where(score > last, tail, inside)

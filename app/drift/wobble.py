@@ -31,8 +31,8 @@ def _capped(y: Floats, weight: Floats, share: float) -> Floats:
     if not len(y):
         return y
     count = np.count_nonzero(weight, axis=0)
-    ordered = np.sort(np.where(weight > 0, y, -1.0), axis=0)
     rank = len(y) - np.maximum(count - np.floor(share * np.maximum(count - 1, 0)).astype(np.int64), 1)
+    ordered = np.partition(np.where(weight > 0, y, -1.0), np.unique(rank), axis=0)
     cap = np.take_along_axis(ordered, rank[None, :], axis=0)
     return np.asarray(np.minimum(y, np.maximum(cap, 0.0)))
 
