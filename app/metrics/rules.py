@@ -66,6 +66,16 @@ DRIFT: Final = (
         f"reference period does by itself.{_CAUSE}",
     ),
     Alert(
+        "DriftgaugeEpisode",
+        "critical",
+        "max by (model, version, feature, statistic) (\n"
+        '  drift_episode_info{severity="critical", statistic=~"null_ratio|unseen_ratio|invalid_ratio|volume"}\n'
+        ") == 1",
+        f"Drift in {_WHERE}",
+        "{{ $labels.statistic }} has gathered more evidence than the budget allows: this is outside what the "
+        f"reference period does by itself.{_CAUSE}",
+    ),
+    Alert(
         "DriftgaugeDriftWarning",
         "warning",
         _OVER.format(keys=_KEYS, severity="warning"),

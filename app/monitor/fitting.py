@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.drift.calibration import Calibration
-from app.drift.context import WEEK_US
+from app.drift.context import WEEK_US, monday_us
 from app.drift.episodes import accepted, standing
 from app.drift.refit import refit
 from app.drift.replay import State, reference_for, vouching
@@ -12,6 +12,13 @@ from app.monitor.rulebook import Rulebook
 from app.monitor.verdicts import verdicts_of
 from app.storage import baselines
 from app.storage.database import Connection
+
+
+def fit_baseline(read: Connection, arm: Arm, rulebook: Rulebook) -> Calibration | None:
+    """Fit what is normal to the windows of the baseline alone; None when it has none."""
+    if not len(arm.starts):
+        return None
+    return fit_week(read, arm, rulebook, state=arm.beginning(), monday=monday_us(int(arm.starts[-1])) + WEEK_US)
 
 
 def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Calibration:

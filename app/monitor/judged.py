@@ -10,6 +10,7 @@ from app.drift.baseline import Baseline
 from app.drift.bins import NumericBins
 from app.drift.floor import Floor, noise_floor
 from app.drift.judgement import STATISTICS
+from app.drift.normal import Normal
 from app.drift.replay import Week
 from app.drift.scores import Scores, Statistic, score
 from app.monitor.layouts import layout_of
@@ -82,13 +83,16 @@ def _shared(week: Week, rulebook: Rulebook, *, floor: Floor) -> Mapping[str, Dou
             ("warning", rulebook.warning_p(statistic)),
             ("critical", rulebook.critical_p(statistic)),
         ):
-            undrawn = np.isnan(p)
-            drawn[f"{statistic} {severity}"] = np.where(
-                undrawn, np.nan, normal.line(np.where(undrawn, USUAL_P, p), expected)
-            )
+            drawn[f"{statistic} {severity}"] = drawn_line(normal, p, expected)
     for s, statistic in enumerate(STATISTICS):
         drawn[f"{statistic}_p"] = judgement.p[s]
     return drawn
+
+
+def drawn_line(normal: Normal, p: Doubles, expected: Doubles) -> Doubles:
+    """Draw the lines of features whose p is given, (F,), where `expected`, (W, F), is usual; NaN where there is none."""
+    undrawn = np.isnan(p)
+    return np.where(undrawn, np.nan, normal.line(np.where(undrawn, USUAL_P, p), expected))
 
 
 def _plain(scored: Scores, shared: Mapping[str, Doubles], w: int, *, enough: bool) -> dict[str, StatisticRow]:

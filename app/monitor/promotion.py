@@ -10,10 +10,13 @@ import numpy as np
 from app.drift.baseline import Baseline
 from app.drift.windows import next_boundary
 from app.errors import NotFound, Refused
+from app.monitor.arms import Arm
 from app.monitor.baseline import BaselineRows, Counted, Progress
 from app.monitor.catalog import Watched
+from app.monitor.fitting import fit_baseline
 from app.monitor.gauges import publish
 from app.monitor.models import Author
+from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
 from app.storage import audit, baselines, exposition, models, windows
 from app.storage.baselines import BaselineInfo
@@ -26,6 +29,7 @@ from app.wire.jsontext import load_json
 from app.wire.partition import read_histograms
 from app.wire.stream import RowsFile, nothing
 
+FIT_S: Final = 600.0
 READY_BYTES: Final = 64 * 2**20
 NO_STARTS: Final = np.zeros(0, np.int64)
 
@@ -156,6 +160,7 @@ def _store(  # noqa: PLR0913 - one stored baseline depends on all of them
             _activate(service, conn, watched, info, baseline=baseline, author=author)
     service.catalog.forget(watched.model.name)
     publish(service)
+    calibrated = _calibrated(service, watched, info.id)
     return {
         "baseline": info.number,
         "rows": baseline.rows,
@@ -164,8 +169,26 @@ def _store(  # noqa: PLR0913 - one stored baseline depends on all of them
         "status": "active" if activate else "inactive",
         "rejected": counted.rejected,
         "rejections": [{"row": one.row, "reason": one.reason} for one in counted.rejections],
-        "features": {feature.name: _summary(baseline, f) for f, feature in enumerate(baseline.features)},
+        "features": {
+            feature.name: {**_summary(baseline, f), "calibrated": calibrated[f]}
+            for f, feature in enumerate(baseline.features)
+        },
     }
+
+
+def _calibrated(service: Service, watched: Watched, baseline_id: int) -> list[bool]:
+    """Tell which features the baseline's own windows are enough to judge."""
+    baseline = service.catalog.baseline(baseline_id)
+    with service.database.snapshot(deadline_s=FIT_S) as read:
+        arm = Arm.of_baseline(read, watched.id, baseline_id, baseline)
+        lines = lines_of(read, watched, baseline)
+        rulebook = Rulebook.of(
+            watched.configuration, baseline, lines=lines, version=arm.version, min_rows=service.policy.min_rows
+        )
+        fitted = fit_baseline(read, arm, rulebook)
+    if fitted is None:
+        return [False] * len(baseline.features)
+    return [bool(one) for one in fitted.calibrated]
 
 
 def _summary(baseline: Baseline, f: int) -> dict[str, object]:
@@ -178,7 +201,6 @@ def _summary(baseline: Baseline, f: int) -> dict[str, object]:
         "role": feature.role.value,
         "bins": len(bins),
         "null_share": nulls / baseline.rows if baseline.rows else 0.0,
-        "calibrated": False,
     }
 
 

@@ -11,11 +11,13 @@ from app.monitor.conditions import UNCONDITIONAL, Condition
 from app.monitor.gauges import publish
 from app.monitor.lines import CALIBRATED, FIXED, SEVERITIES, Lines
 from app.monitor.models import Author
+from app.monitor.redraw import redraw
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.storage import audit, exposition, models, thresholds
 from app.storage.database import Connection
 from app.storage.thresholds import StoredThreshold
+from app.wire.names import check_name
 
 
 def effective(service: Service, watched: Watched) -> list[dict[str, object]]:
@@ -43,6 +45,8 @@ def put(
     """Draw the lines of a statistic; the gauges follow at once."""
     for severity in SEVERITIES:
         _check(severity, document[severity])
+    if document["version"] is not None:
+        check_name(document["version"], "version")
     watched = service.catalog.watched(name, fresh=True)
     if document["feature"] is not None:
         _check_feature(watched, document["feature"])
@@ -59,6 +63,7 @@ def put(
         thresholds.put(conn, watched.id, threshold)
         _record(service, conn, watched, author=author, before=before, after=threshold)
         exposition.bump(conn)
+    redraw(service, watched)
     publish(service)
     return _shown(threshold)
 
@@ -83,6 +88,7 @@ def delete(  # noqa: PLR0913 - what names a threshold
         thresholds.drop(conn, watched.id, statistic=statistic, feature=feature, version=version)
         _record(service, conn, watched, author=author, before=before, after=None)
         exposition.bump(conn)
+    redraw(service, watched)
     publish(service)
 
 
