@@ -90,7 +90,7 @@ def _shared(week: Week, rulebook: Rulebook, *, floor: Floor) -> Mapping[str, Dou
 
 
 def drawn_line(normal: Normal, p: Doubles, expected: Doubles) -> Doubles:
-    """Draw the lines of features whose p is given, (F,), where `expected`, (W, F), is usual; NaN where there is none."""
+    """Draw the lines of features at p, (F,), where `expected`, (W, F), is usual; NaN where p is."""
     undrawn = np.isnan(p)
     return np.where(undrawn, np.nan, normal.line(np.where(undrawn, USUAL_P, p), expected))
 
