@@ -9,13 +9,14 @@ CODE := $(wildcard app grafana alembic bench tests)
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 PYTEST ?=
+FAULTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench dashboards lock clean
+.PHONY: help demo run test check faults faults-long format bench dashboards lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Watch a year of flights drift: service, database and data in one command
 	@$(BIN)/driftgauge demo
@@ -36,6 +37,12 @@ check: $(VENV)/.dev ## Check format, lint, types and architecture, in seconds
 format: $(VENV)/.dev ## Bring the code into form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
+
+faults: $(VENV)/.dev ## Kill, freeze and starve everything for some minutes; wants Debian's postgresql-15
+	@$(BIN)/python -m tests.faults $(FAULTS)
+
+faults-long: $(VENV)/.dev ## The same for hours (choose with FAULTS="F1 F5 --seed 7")
+	@$(BIN)/python -m tests.faults --long $(FAULTS)
 
 bench: $(VENV)/.dev ## Measure against the yardsticks of the same run
 	@$(BIN)/python -m bench

@@ -105,6 +105,14 @@ class Cluster:
                     raise
                 time.sleep(0.02)
 
+    def recover(self) -> None:
+        """Run again after an experiment that broke off."""
+        with contextlib.suppress(OSError, psutil.Error):
+            self.thaw()
+        with contextlib.suppress(subprocess.SubprocessError):
+            self.start()
+        self.accepting()
+
     def processes(self) -> list[psutil.Process]:
         """The postmaster, then its children."""
         number = int((self.data / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])

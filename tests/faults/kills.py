@@ -35,8 +35,9 @@ def kill_storm(cluster: Cluster, seed: int, *, kills: int, batches: int) -> Find
                 bench.finding.faults += 1
                 bench.finding.faults -= oracle.record.lost == before
             oracle.reach(batches)
-        starts = [seconds for replica in bench.replicas for seconds in replica.starts]
-        bench.finding.notes.append(f"restart to ready p95 {percentile(starts, 0.95):.2f} s")
+        starts = percentile([taken for replica in bench.replicas for taken in replica.starts], 0.95)
+        efforts = percentile([taken for replica in bench.replicas for taken in replica.efforts], 0.95)
+        bench.finding.notes.append(f"restart to ready p95 {starts:.2f} s, {efforts:.2f} s of it computing")
         bench.finding.need("kills that hit a request in flight", bench.finding.faults, kills // 2)
         bench.finding.need("batches", bench.finding.batches, batches)
         return bench.finding
@@ -111,7 +112,7 @@ def polite_stop(cluster: Cluster, seed: int, *, times: int) -> Finding:
                 code, seconds = replica.terminate()
                 taken.append(seconds)
                 if code != 0:
-                    bench.finding.problems.append(f"exit code {code}: {replica.tail(3)}")
+                    bench.finding.problems.append(f"exit code {code}: {replica.tail(2)[-300:]}")
                 replica.start()
                 bench.finding.faults += 1
         bench.finding.hold("slowest stop", max(taken), 10.0)

@@ -23,14 +23,7 @@ def clocks(cluster: Cluster, seed: int, *, jumps: int, seconds: float) -> Findin
     if not FAKETIME:
         return Finding(missing=["Debian's faketime"])
     dial = cluster.home / "dial"
-    _turn(dial, "+2d")
-    faked = {
-        "LD_PRELOAD": str(FAKETIME[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(dial),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    with lab(cluster, seed, settings=[faked, {}]) as bench:
+    with lab(cluster, seed, settings=[faked(cluster, "+2d"), {}]) as bench:
         with bench.load() as oracle:
             for jump, _ in zip(cycle(JUMPS), range(jumps), strict=False):
                 _turn(dial, jump)
@@ -42,6 +35,18 @@ def clocks(cluster: Cluster, seed: int, *, jumps: int, seconds: float) -> Findin
             "acks of the replica with the wrong clock", len(oracle.record.latencies[bench.replicas[0].port]), 50
         )
         return bench.finding
+
+
+def faked(cluster: Cluster, start: str) -> dict[str, str]:
+    """The environment of a process whose wall clock is turned by the cluster's dial."""
+    dial = cluster.home / "dial"
+    _turn(dial, start)
+    return {
+        "LD_PRELOAD": str(FAKETIME[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(dial),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
 
 
 def _turn(dial: Path, to: str) -> None:

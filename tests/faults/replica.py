@@ -43,6 +43,7 @@ class Replica:
         self.mutant = mutant
         self.process: subprocess.Popen[bytes] | None = None
         self.starts: list[float] = []
+        self.efforts: list[float] = []
         self.peak_bytes = 0
 
     def __enter__(self) -> Self:
@@ -70,6 +71,7 @@ class Replica:
             program = [sys.executable, str(Path(__file__).with_name("mutants.py")), self.mutant, *arguments]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTGAUGE_")}
         own = {"DRIFTGAUGE_DATABASE_URL": self.database_url, "DRIFTGAUGE_DATA_DIR": str(self.home)}
+        own |= {"PYTHONFAULTHANDLER": "1"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 program,
@@ -86,6 +88,9 @@ class Replica:
         self.launch(extra)
         self.wait_ready()
         self.starts.append(time.monotonic() - began)
+        if self.process is not None:
+            with contextlib.suppress(psutil.Error):
+                self.efforts.append(sum(psutil.Process(self.process.pid).cpu_times()[:2]))
 
     def wait_ready(self, *, seconds: float = START_SECONDS) -> None:
         """Wait until it answers that it is ready."""
@@ -116,8 +121,8 @@ class Replica:
         try:
             code = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self.kill()
-            code = -9
+            self._signal(signal.SIGABRT)  # writes the stack of every thread into the log
+            code = self.process.wait()
         return code, time.monotonic() - began
 
     def freeze(self) -> None:
