@@ -106,8 +106,11 @@ def quiet(tally: Tally, rule: Rule, *, weeks: int) -> None:
         tally.feature_us += weeks * WEEK_US
 
 
-def recalled(tally: Tally, rule: Rule, injections: Sequence[Injection]) -> None:
-    """Count what a rule found of the injections, and what it says of the same spans without them."""
+def recalled(tally: Tally, rule: Rule, injections: Sequence[Injection], *, length_us: int) -> None:
+    """Count what a rule found of the injections, and what it says of the same spans without them.
+
+    The delay runs to the end of the first window in alert, when it can first be known.
+    """
     for one in injections:
         end = one.onset_us + LASTING_US
         alarms = rule[one.version, one.feature]
@@ -115,7 +118,7 @@ def recalled(tally: Tally, rule: Rule, injections: Sequence[Injection]) -> None:
         tally.found[one.shift.size].append(first is not None)
         tally.anyway[one.shift.size].append(rule[QUIET, one.feature].within(one.onset_us, end) is not None)
         if first is not None and alarms.within(one.onset_us - DAY_US, one.onset_us) is None:
-            tally.delays_h.append((first - one.onset_us) / HOUR_US)
+            tally.delays_h.append((first + length_us - one.onset_us) / HOUR_US)
 
 
 def sizes(scores: Scores, statistic: str, levels: Sequence[float]) -> list[float]:

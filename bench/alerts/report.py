@@ -39,7 +39,7 @@ evaluated, and what is compared are stored episodes, backtests and published sco
   or 1 robust standard deviations; scale x 1.25 (small) or 2 (large); unit x 1.609 (medium); 2, 5 or 20 % stuck at the
   median, null, or one unseen category; the two commonest categories swapped (medium). Found means an alert within the
   seven days; the share of the same spans in alert without the shift is taken off. The delay is the median from the
-  onset to the start of the first window in alert, over shifts with no alert on the day before.
+  onset to the end of the first window in alert, over shifts with no alert on the day before.
 - **Rules.** PSI > 0.2 against the baseline (ten groups, by a backtest with that threshold); KS p < 0.05 for independent
   rows, from the published distance (for categories PSI against its chi-square); Driftgauge as it comes, with a budget
   of one page a month.
