@@ -84,10 +84,11 @@ def check_retention(configuration: Configuration, *, retention_us: int, margin_u
     """Refuse a horizon so long that a replay could outlive the memory of batch ids."""
     spare = retention_us - margin_us - configuration.window - configuration.future_tolerance
     if configuration.late_horizon > spare:
-        largest = format_duration(spare // 1_000_000 * 1_000_000) if spare > 0 else "0s"
+        largest = format_duration(spare) if spare >= 0 else None
         detail = (
             f"late_horizon {format_duration(configuration.late_horizon)} + future_tolerance + window + margin exceeds"
-            f" the ledger retention {format_duration(retention_us)}; the largest horizon that fits is {largest}"
+            f" the ledger retention {format_duration(retention_us)};"
+            f" {'no horizon fits' if largest is None else f'the largest horizon that fits is {largest}'}"
         )
         raise Refused("horizon-exceeds-retention", detail, extra={"largest": largest})
 
