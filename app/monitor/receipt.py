@@ -7,6 +7,7 @@ from typing import Any
 
 from app.monitor.arrival import Arrival
 from app.monitor.instants import instant_text
+from app.wire.names import NAME_BYTES
 from app.wire.table import Rejection, Table
 
 SAMPLED_NAMES = 10
@@ -65,7 +66,7 @@ class Receipt:
                     "rejected": self.rejected,
                 },
                 "rejections": [{"row": one.row, "reason": one.reason} for one in self.rejections],
-                "ignored_features": {"count": len(self.ignored), "sample": list(self.ignored[:SAMPLED_NAMES])},
+                "ignored_features": {"count": len(self.ignored), "sample": self._sample()},
                 "windows": [{"start": instant_text(start), "rows": rows} for start, rows in self.windows],
                 "baseline": self.baseline,
                 "untimed": self.untimed,
@@ -75,6 +76,9 @@ class Receipt:
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+    def _sample(self) -> list[str]:
+        return [name[:NAME_BYTES] for name in self.ignored[:SAMPLED_NAMES]]
 
 
 def as_duplicate(text: str) -> dict[str, Any]:
