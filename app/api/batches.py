@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.answers import RECEIPT, answers
 from app.api.context import IntakeDep, ServiceDep
 from app.api.json import Json
 from app.api.names import BATCH_ID_BYTES, BatchId, ModelName, Version
@@ -33,7 +34,7 @@ ROWS = {
         },
     }
 }
-PROBLEMS = responses(400, 404, 409, 413, 415, 422, 503)
+PROBLEMS = {**answers(RECEIPT), **responses(400, 404, 409, 413, 415, 422, 503)}
 Backfill = Annotated[bool, Query(description="History: no horizon, and the id is remembered for ever.")]
 RowCount = Annotated[int | None, Header(alias="X-Row-Count", ge=0, description="Rows in the body.")]
 
@@ -75,7 +76,7 @@ async def post_batch(
     return _counted(request, receipt)
 
 
-@router.get("/v1/models/{model}/batches/{batch_id}", responses=responses(404, 422, 503))
+@router.get("/v1/models/{model}/batches/{batch_id}", responses={**answers(RECEIPT), **responses(404, 422, 503)})
 def get_batch(model: ModelName, batch_id: BatchId, service: ServiceDep) -> Response:
     """Read the stored receipt of a batch."""
     return Json(json.loads(ingest.receipt(service, model, batch_id)))

@@ -102,7 +102,7 @@ class VerdictBody(Body):
     """What a person says of an episode."""
 
     verdict: Literal["normal", "failure"]
-    note: Annotated[str, Field(max_length=4096)] | None = None
+    note: Annotated[str, Field(max_length=4096, pattern=r"^[^\u0000]*$")] | None = None
 
 
 class BacktestBody(BaseModel):

@@ -101,6 +101,7 @@ CODES: Final[dict[str, Code]] = {
         unlawful_cursor="The cursor was not given out.",
         unlawful_duration="That is no duration.",
         unlawful_window="The window does not divide a week.",
+        unlawful_range="The range is empty or too long.",
         unlawful_histogram="The counts contradict the bins or themselves.",
         unlawful_threshold="The line lacks its number.",
         unlawful_scope="There is no such scope.",

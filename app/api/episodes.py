@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.bodies import BacktestBody, VerdictBody
 from app.api.context import AuthorDep, ServiceDep
 from app.api.json import Json
-from app.api.names import FeatureName, ModelName, Version
+from app.api.names import Feature, FeatureName, ModelName, Version
 from app.api.problems import responses
 from app.api.ranges import Instant, PageDep, RangeDep
 from app.monitor import backtest, explanations, judgements
@@ -21,7 +21,7 @@ EpisodeId = Annotated[str, Path(description="Id of the episode.")]
 
 @router.get("/v1/models/{model}/episodes", responses=PROBLEMS)
 def list_episodes(
-    model: ModelName, service: ServiceDep, when: RangeDep, page: PageDep, version: Version, feature: str | None = None
+    model: ModelName, service: ServiceDep, when: RangeDep, page: PageDep, version: Version, feature: Feature
 ) -> Response:
     """List the episodes that start in the range, oldest first."""
     watched = service.catalog.watched(model)

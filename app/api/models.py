@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.api.answers import MODEL, answers, many
 from app.api.bodies import ModelBody
 from app.api.context import AuthorDep, HolderDep, ServiceDep
 from app.api.json import Json
@@ -15,7 +16,9 @@ router = APIRouter(tags=["models"])
 
 
 @router.put(
-    "/v1/models/{model}", status_code=201, responses={200: {"description": "Changed"}, **responses(400, 412, 422)}
+    "/v1/models/{model}",
+    status_code=201,
+    responses={**answers(MODEL, 200, 201, tagged=True), **responses(400, 412, 422)},
 )
 def put_model(
     model: ModelName, body: ModelBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
@@ -26,14 +29,14 @@ def put_model(
     return Json(document, 201 if created else 200, {"ETag": models.tag(document)})
 
 
-@router.get("/v1/models")
+@router.get("/v1/models", responses=answers(many(MODEL)))
 def list_models(service: ServiceDep, holder: HolderDep) -> Response:
     """List the models that the key may see, with their configuration."""
     watched = [service.catalog.watched(name) for name in service.catalog.names() if holder.sees(name)]
     return Json([models.describe(one) for one in watched])
 
 
-@router.get("/v1/models/{model}", responses=responses(404, 422))
+@router.get("/v1/models/{model}", responses={**answers(MODEL, tagged=True), **responses(404, 422)})
 def get_model(model: ModelName, service: ServiceDep) -> Response:
     """Read a model's effective configuration."""
     document = models.describe(service.catalog.watched(model, fresh=True))

@@ -47,3 +47,19 @@ def arm(
 
 
 Version = Annotated[str | None, Depends(arm)]
+
+
+def wanted_feature(
+    feature: Annotated[str | None, Query(description="Name of a feature; empty for volume.")] = None,
+) -> str | None:
+    """Read an optional feature."""
+    return feature if not feature else check_name(feature, "feature")
+
+
+def wanted_model(model: Annotated[str | None, Query(description="Name of a model; all if none.")] = None) -> str | None:
+    """Read an optional model."""
+    return None if model is None else check_name(model, "model")
+
+
+Feature = Annotated[str | None, Depends(wanted_feature)]
+WantedModel = Annotated[str | None, Depends(wanted_model)]

@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import __version__
+from app.api.answers import ANY, BALANCE, CODE, EVENT, TEXT, WHOLE, answers, many, record
 from app.api.codes import CODES, title
 from app.api.context import HolderDep, ServiceDep, check_sight
 from app.api.json import Json
+from app.api.names import WantedModel
 from app.api.problems import responses
 from app.metrics.page import of_models
 from app.monitor import operations
@@ -18,20 +20,20 @@ from app.monitor import operations
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/livez")
+@router.get("/livez", responses=answers(record(status=TEXT)))
 async def livez() -> Response:
     """Tell that the process answers; touches nothing else."""
     return Json({"status": "alive"})
 
 
-@router.get("/readyz", responses={503: {"description": "Not ready; `reasons` says why"}})
+@router.get("/readyz", responses=answers(record(status=TEXT, reasons=many(TEXT)), 200, 503))
 def readyz(request: Request, service: ServiceDep) -> Response:
     """Tell whether requests can be served, with reason codes when not."""
     reasons = operations.unready(service) + (["draining"] if request.app.state.draining else [])
     return Json({"status": "unready" if reasons else "ready", "reasons": reasons}, 503 if reasons else 200)
 
 
-@router.get("/version")
+@router.get("/version", responses=answers(record(version=TEXT, python=TEXT)))
 def version(service: ServiceDep) -> Response:
     """Name the versions of the service, its schema and what it runs on."""
     return Json({"version": __version__, "python": platform.python_version(), **operations.versions(service)})
@@ -48,13 +50,13 @@ def metrics(request: Request, service: ServiceDep, holder: HolderDep) -> Respons
     return Response(body, headers=headers | ({"Content-Encoding": encoding} if encoding else {}))
 
 
-@router.get("/v1/limits")
+@router.get("/v1/limits", responses=answers(ANY))
 def limits(request: Request) -> Response:
     """List every effective limit and setting by name."""
     return Json(request.app.state.limits)
 
 
-@router.get("/problems")
+@router.get("/problems", responses=answers(many(CODE)))
 def problems() -> Response:
     """List every problem code with its status and whether the same bytes may be sent again."""
     return Json(
@@ -71,21 +73,21 @@ def problems() -> Response:
     )
 
 
-@router.get("/v1/admin/ledger-balance", responses=responses(404, 503))
-def ledger_balance(service: ServiceDep, holder: HolderDep, model: str | None = None) -> Response:
+@router.get("/v1/admin/ledger-balance", responses={**answers(BALANCE), **responses(404, 422, 503)})
+def ledger_balance(service: ServiceDep, holder: HolderDep, model: WantedModel) -> Response:
     """Compare the rows acknowledged with the rows counted, in one snapshot."""
     check_sight(holder, model)
     return Json(operations.balance(service, model))
 
 
-@router.post("/v1/admin/fold", responses=responses(404, 503))
-def post_fold(service: ServiceDep, holder: HolderDep, model: str | None = None) -> Response:
+@router.post("/v1/admin/fold", responses={**answers(record(folded=WHOLE)), **responses(404, 422, 503)})
+def post_fold(service: ServiceDep, holder: HolderDep, model: WantedModel) -> Response:
     """Fold the journal now."""
     check_sight(holder, model)
     return Json({"folded": operations.fold(service, model)})
 
 
-@router.get("/v1/audit", responses=responses(422, 503))
+@router.get("/v1/audit", responses={**answers(many(EVENT)), **responses(422, 503)})
 def audit(
     service: ServiceDep,
     holder: HolderDep,

@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.api.answers import LINE, NUMBER, THRESHOLD, answers, many, record
 from app.api.bodies import BudgetBody, ThresholdBody
 from app.api.context import AuthorDep, ServiceDep
 from app.api.json import Json
-from app.api.names import ModelName, Version
+from app.api.names import Feature, ModelName, Version
 from app.api.preconditions import ConditionDep
 from app.api.problems import responses
 from app.drift.scores import Statistic
@@ -14,9 +15,10 @@ from app.monitor import models, thresholds
 
 router = APIRouter(tags=["thresholds"])
 PROBLEMS = responses(404, 422, 503)
+BUDGET = answers(record(pages_per_month=NUMBER), tagged=True)
 
 
-@router.get("/v1/models/{model}/thresholds", responses=PROBLEMS)
+@router.get("/v1/models/{model}/thresholds", responses={**answers(many(LINE), tagged=True), **PROBLEMS})
 def list_thresholds(model: ModelName, service: ServiceDep) -> Response:
     """List every effective threshold with where it comes from."""
     watched = service.catalog.watched(model, fresh=True)
@@ -24,7 +26,7 @@ def list_thresholds(model: ModelName, service: ServiceDep) -> Response:
     return Json(thresholds.effective(service, watched), headers={"ETag": tag})
 
 
-@router.put("/v1/models/{model}/thresholds", responses={**PROBLEMS, **responses(400, 412)})
+@router.put("/v1/models/{model}/thresholds", responses={**answers(THRESHOLD), **PROBLEMS, **responses(400, 412)})
 def put_threshold(
     model: ModelName, body: ThresholdBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
 ) -> Response:
@@ -40,7 +42,7 @@ def delete_threshold(
     author: AuthorDep,
     condition: ConditionDep,
     version: Version,
-    feature: str | None = None,
+    feature: Feature,
 ) -> Response:
     """Go back to the default."""
     thresholds.delete(
@@ -55,7 +57,7 @@ def delete_threshold(
     return Response(status_code=204)
 
 
-@router.put("/v1/models/{model}/alert-budget", responses={**PROBLEMS, **responses(400, 412)})
+@router.put("/v1/models/{model}/alert-budget", responses={**BUDGET, **PROBLEMS, **responses(400, 412)})
 def put_budget(
     model: ModelName, body: BudgetBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
 ) -> Response:

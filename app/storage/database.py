@@ -170,4 +170,5 @@ def engine_for(
         pool_timeout=5,
         pool_pre_ping=True,
         pool_use_lifo=True,
+        hide_parameters=True,
     )

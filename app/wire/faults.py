@@ -36,7 +36,7 @@ def check_names(count: int) -> None:
 def check_rows(count: int) -> None:
     """Refuse a body whose few bytes stand for too many rows."""
     if count > MAX_ROWS:
-        raise TooLarge("too-many-rows", f"the body holds more than {MAX_ROWS} rows")
+        raise TooLarge("body-too-large", f"the body holds more than {MAX_ROWS} rows")
 
 
 def check_cells(rows: int, columns: int, *, limit: int) -> None:
