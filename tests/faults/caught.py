@@ -25,15 +25,15 @@ def caught(cluster: Cluster, seed: int, *, mutant: str) -> Finding:
         with bench.load(habits=Habits(again=0.3), patience_s=40) as oracle:
             oracle.reach(100, seconds=40)
             for number in range(4):
-                _hurt(bench, mutant, number)
+                _hurt(bench, cluster, mutant=mutant, number=number)
                 bench.finding.faults += 1
                 oracle.reach(oracle.record.acked + 30, seconds=20)
         return _turned(bench.finding)
 
 
-def _hurt(bench: Lab, mutant: str, number: int) -> None:
+def _hurt(bench: Lab, cluster: Cluster, *, mutant: str, number: int) -> None:
     if mutant == "lazy-commit":
-        bench.cluster.crash("postmaster", bench.random)
+        cluster.crash("postmaster", bench.random)
     elif mutant in {"ack-before-commit", "fold-in-two"}:
         replica = bench.replicas[number % 2]
         replica.kill()

@@ -11,11 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import httpx
 
-from faults.cluster import Cluster
 from faults.line import Target
 from faults.oracle import Habits, Oracle
 from faults.replica import Replica
@@ -24,6 +23,16 @@ from faults.subject import Shape, Subject, Tally
 MEMORY_BYTES: Final = 512 * 2**20
 ANSWER_S: Final = 11.0
 Found = TypeVar("Found")
+
+
+class Databases(Protocol):
+    """A Postgres that hands out databases."""
+
+    def create(self) -> str:
+        """Make an empty database and give its name."""
+
+    def url(self, name: str, /) -> str:
+        """How to reach it."""
 
 
 @dataclass(slots=True)
@@ -61,7 +70,6 @@ class Finding:
 class Lab:
     """Everything that an experiment may break."""
 
-    cluster: Cluster
     replicas: list[Replica]
     subject: Subject
     random: Random
@@ -135,7 +143,7 @@ class Lab:
 
 @contextmanager
 def lab(
-    cluster: Cluster,
+    cluster: Databases,
     seed: int,
     *,
     replicas: int = 2,
@@ -157,7 +165,7 @@ def lab(
         for replica in started:
             replica.wait_ready()
         subject.create(started[0].url)
-        bench = Lab(cluster, started, subject, Random(seed))
+        bench = Lab(started, subject, Random(seed))
         try:
             yield bench
         finally:

@@ -76,14 +76,16 @@ class Lines:
         head = f"{method} {path} HTTP/1.1\r\nHost: {target.host}\r\nContent-Length: {len(body)}\r\n"
         request = f"{head}Content-Type: {content_type}\r\n\r\n".encode() + body
         line: Line | None = None
+        answer: Answer | None = None
         try:
             async with asyncio.timeout(self._timeout):
                 line = self._idle[target].pop() if self._idle[target] else await Line.to(target)
                 answer, lives = await line.ask(request)
         except (OSError, EOFError, ValueError, IndexError, TimeoutError, asyncio.LimitOverrunError) as error:
-            if line is not None:
-                line.close()
             raise LostError(repr(error)) from error
+        finally:
+            if line is not None and answer is None:
+                line.close()
         if lives:
             self._idle[target].append(line)
         else:

@@ -185,9 +185,9 @@ class Oracle(threading.Thread):
             self.record.ack_times.append(time.monotonic())
             self.acked.enter(batch)
             if not self.subject.counts_expected(receipt, batch):
-                self.record.faults.append(f"{batch.id}: wrong receipt {receipt}")
+                self.record.faults.append(f"{batch.id}: wrong receipt {receipt['rows']}")
         elif first != seal:
-            self.record.faults.append(f"{batch.id}: two different receipts, the second {receipt}")
+            self.record.faults.append(f"{batch.id}: two different receipts, the second with {receipt['rows']}")
         if self.record.firsts[batch.number] > 1:
             self.record.faults.append(f"{batch.id}: counted twice by its receipts")
 

@@ -54,36 +54,36 @@ def soak(cluster: Cluster, seed: int, *, minutes: float) -> Finding:
             end = time.monotonic() + minutes * 60
             while time.monotonic() < end:
                 time.sleep(PAUSE_S)
-                bench.random.choice(faults)(bench)
+                bench.random.choice(faults)(bench, cluster)
                 bench.finding.faults += 1
                 first_ack(oracle, time.monotonic())
         return bench.finding
 
 
-def _kill(bench: Lab) -> None:
+def _kill(bench: Lab, _: Cluster) -> None:
     replica = bench.random.choice(bench.replicas)
     replica.kill()
     replica.start()
 
 
-def _stop(bench: Lab) -> None:
+def _stop(bench: Lab, _: Cluster) -> None:
     replica = bench.random.choice(bench.replicas)
     replica.terminate()
     replica.start()
 
 
-def _freeze(bench: Lab) -> None:
+def _freeze(bench: Lab, _: Cluster) -> None:
     replica = bench.random.choice(bench.replicas)
     replica.freeze()
     time.sleep(bench.random.uniform(0.5, 5.0))
     replica.thaw()
 
 
-def _crash(bench: Lab) -> None:
-    bench.cluster.crash(bench.random.choice(("restart", "backend", "postmaster")), bench.random)
+def _crash(bench: Lab, cluster: Cluster) -> None:
+    cluster.crash(bench.random.choice(("restart", "backend", "postmaster")), bench.random)
 
 
-def _freeze_postgres(bench: Lab) -> None:
-    bench.cluster.freeze()
+def _freeze_postgres(bench: Lab, cluster: Cluster) -> None:
+    cluster.freeze()
     time.sleep(bench.random.uniform(0.5, 5.0))
-    bench.cluster.thaw()
+    cluster.thaw()
