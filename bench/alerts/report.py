@@ -127,6 +127,7 @@ def _alarms(axis: Any, one: Measured) -> None:
     for place, rate in enumerate(rates):
         axis.text(max(rate, LEAST) * 1.15, place, f"{rate:.2g}" if rate else "none", va="center")
     axis.set(xscale="log", xlim=(LEAST, 400), yticks=[], ylabel=one.name)
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.invert_yaxis()
 
 
