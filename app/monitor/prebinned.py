@@ -46,7 +46,7 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
         raise BadRequest("undecodable", "the body must be a JSON object")
     watched.activation(now_us)
     number = document.get("baseline")
-    version = check_name(document.get("version") or DEFAULT_VERSION, "version")
+    version = _version(document.get("version"))
     posted = document.get("windows")
     if not isinstance(posted, list):
         _refuse("/windows", "must be an array")
@@ -91,6 +91,14 @@ def _baseline_id(watched: Watched, number: object) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number not in known:
         _refuse("/baseline", "must be the number of a baseline that is or was active")
     return known[number]
+
+
+def _version(given: object) -> str:
+    if given is None or given == "":
+        return DEFAULT_VERSION
+    if not isinstance(given, str):
+        _refuse("/version", "must be a name")
+    return check_name(given, "version")
 
 
 def _window(watched: Watched, pointer: str, window: object) -> tuple[int, int, Mapping[str, Any]]:
