@@ -11,7 +11,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.api.problems import raw_answer
 
@@ -209,14 +209,13 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
         """Answer in the place of the application, then listen for a moment so that the answer is heard."""
-        cycle = self.cycle
-        answering = cycle is not None and not cycle.response_complete
-        if answering:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
-        if answering and cycle.response_started:
-            self.transport.abort()
-            return
+            if cycle.response_started:
+                self.transport.abort()
+                return
         self._write(status, code, detail)
         self._enter(Phase.END)
         self._left_over = _LINGER_BYTES

@@ -115,7 +115,7 @@ def _check(severity: str, line: Mapping[str, Any] | None) -> None:
 
 def _check_feature(watched: Watched, feature: str) -> None:
     if all(feature != one.name for one in watched.model.features):
-        raise Refused("unknown-feature", f"the model has no feature {feature!r}", extra={"pointer": "/feature"})
+        raise Refused("unlawful-threshold", f"the model has no feature {feature!r}", extra={"pointer": "/feature"})
 
 
 def _trimmed(line: Mapping[str, Any] | None) -> dict[str, Any] | None:
