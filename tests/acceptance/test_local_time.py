@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from acceptance.strict import checked
@@ -44,6 +45,23 @@ def test_clock_change(world: World, change: int, hours: int, ahead: int) -> None
     model = watched(world, table, at(first + 5) if ahead == 2 else at(first + 7))
     assert episodes(model) == []
     assert max(micros(window["start"]) for window in model.windows()) > at(change)
+    checked(model)
+
+
+@pytest.mark.parametrize("change", [(SPRING, 1), (AUTUMN, -1)])
+def test_naive_local_times(world: World, change: tuple[int, int]) -> None:
+    """Local times without a zone, the autumn hour twice or the spring hour skipped, are counted and stay quiet."""
+    week, hours = change
+    zoned = local(3, week - 5, 8, window=3 * HOUR, change=week, hours=hours)
+    clock = pc.local_timestamp(zoned.column("timestamp").cast(pa.timestamp("us", ZONE)))
+    table = zoned.set_column(zoned.schema.get_field_index("timestamp"), "timestamp", clock)
+    split = zoned.column("timestamp").cast(pa.int64()).to_numpy() < at(week + 1)
+    model = world.model(window="3h", timezone=ZONE, naive_timestamps="local")
+    based(model, table.filter(pa.array(split)))
+    sent(model, [table.filter(pa.array(~split))])
+    model.evaluate()
+    assert episodes(model) == []
+    assert sum(window["rows"] for window in model.windows()) == (~split).sum()
     checked(model)
 
 
