@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -51,12 +52,18 @@ class Workers:
 
     def _rounds(self, name: str, work: Callable[[], None], interval_us: int) -> None:
         while not self._stop.wait(interval_us / 1e6):
-            try:
+            with self._noted(name):
                 work()
-            except Problem as problem:
-                log.warning("round postponed", round=name, code=problem.code)
-            except Exception:
-                log.exception("round failed", round=name)
+
+    @contextmanager
+    def _noted(self, name: str, model: str | int | None = None) -> Iterator[None]:
+        """Log what goes wrong in a round, or for one model in it, and let the others go on."""
+        try:
+            yield
+        except Problem as problem:
+            log.warning("round postponed", round=name, model=model, code=problem.code)
+        except Exception:
+            log.exception("round failed", round=name, model=model)
 
     def _fold(self) -> None:
         service = self._service
@@ -65,20 +72,19 @@ class Workers:
         for model_id in pending:
             if self._stop.is_set():
                 return
-            fold_all(service, model_id)
+            with self._noted("fold", model_id):
+                fold_all(service, model_id)
 
     def _evaluate(self) -> None:
         for name in self._service.catalog.names():
             if self._stop.is_set():
                 return
-            try:
+            done = False
+            with self._noted("evaluate", name):
                 self._evaluate_model(name)
-            except Problem:
+                done = True
+            if not done:
                 self._service.instruments.evaluation_failed(name)
-                raise
-            except Exception:
-                self._service.instruments.evaluation_failed(name)
-                log.exception("evaluation failed", model=name)
 
     def _evaluate_model(self, name: str) -> None:
         service, started = self._service, time.monotonic()
