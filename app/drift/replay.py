@@ -151,6 +151,7 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
     now, now_volume = state.evidence.features, state.evidence.volume
     register = Register(version, state.episodes)
     is_open = np.array([[register.is_open(each, name) for name in names] for each in STATISTICS], dtype=np.bool_)
+    is_open &= np.isfinite(lines)  # without a line of evidence an episode of that name is one of a plain score
     for w, start in enumerate(windows.starts.tolist()):
         now = sums.advance(now, p[:, w], tau=pace, line=line)
         features[:, w] = now
@@ -170,7 +171,8 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
         volume_p = seen.volume_p[w]
         now_volume = float(sums.advance(np.array(now_volume), volume_p, tau=volume_pace, line=line))
         volume[w] = now_volume
-        if not np.isnan(volume_p) and (register.is_open("volume", "") or now_volume > volume_line):
+        running = register.is_open("volume", "") and np.isfinite(volume_line)
+        if not np.isnan(volume_p) and (running or now_volume > volume_line):
             register.turn("volume", "", start=start, evidence=now_volume, line=volume_line, signs=tuple)
     return Week(
         monday_us=monday_us(int(windows.starts[0])) if len(windows.starts) else 0,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.drift.context import DAY_US, HOUR_US, MONDAY_US, WEEK_US
-from app.drift.episodes import Verdict, accepted, standing
+from app.drift.episodes import Episode, Verdict, accepted, standing
 from app.drift.evidence import Evidence
 from app.drift.layout import Layout
 from app.drift.refit import refit
@@ -176,3 +176,35 @@ def test_without_a_baseline_the_version_calibrates_itself(fourteen: tuple[Layout
     assert judged == [False] * 3 + [True] * 11
     assert not np.isnan(weeks[-1].evidence).any()
     assert weeks[0].calibration.missing(0) == "30 more reference windows with at least 30 rows"
+
+
+def test_episodes_of_plain_scores_pass_through(fourteen: tuple[Layout, Windows]) -> None:
+    """Where evidence of nulls and of the volume has no line, open episodes of these names are not evidence's to close."""
+    place, windows = fourteen
+    lines = np.full((4, 2), np.inf)
+    settings = replace(SETTINGS, lines=lines, volume_line=np.inf)
+    plain = tuple(Episode("default", feature, name, 0, None, 1.0) for feature, name in (("", "volume"), ("x", "null_ratio")))
+    reference = windows.part(0, EIGHT_WEEKS)
+    calibration = refit(
+        place,
+        reference_for(
+            reference,
+            windows.part(0, 0),
+            monday=int(windows.starts[EIGHT_WEEKS]),
+            grid=SETTINGS.grid,
+            accepted=np.ones((0, 2), np.bool_),
+            volume=np.ones(0, np.bool_),
+        ),
+        grid=SETTINGS.grid,
+    )
+    week = walk(
+        place,
+        calibration,
+        state=State(Evidence.none(2), plain),
+        windows=windows.part(EIGHT_WEEKS, EIGHT_WEEKS + 24),
+        settings=settings,
+        names=NAMES,
+        version="default",
+    )
+    assert np.isfinite(week.judgement.volume_p).all()
+    assert week.state.episodes == plain
