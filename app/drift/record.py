@@ -28,9 +28,9 @@ def packed(calibration: Calibration) -> bytes:
 
 def unpacked(data: bytes) -> Calibration:
     """Read a calibration back; damaged bytes, or those of another make, raise ValueError."""
-    magic, length, checksum = _HEAD.unpack_from(data)
+    magic, length, checksum = _HEAD.unpack(data[: _HEAD.size].ljust(_HEAD.size, b"\0"))
     body = data[_HEAD.size :]
-    if magic != _MAGIC or zlib.crc32(body) != checksum:
+    if len(data) < _HEAD.size or magic != _MAGIC or zlib.crc32(body) != checksum:
         message = "these bytes are no calibration of this version"
         raise ValueError(message)
     plain = zlib.decompress(body)

@@ -26,7 +26,7 @@ def packed_state(state: State) -> bytes:
 
 def unpacked_state(data: bytes) -> State:
     """Read a state back; bytes of another make raise ValueError."""
-    magic, features, length, volume = _HEAD.unpack_from(data)
+    magic, features, length, volume = _HEAD.unpack(data[: _HEAD.size].ljust(_HEAD.size, b"\0"))
     size = 8 * len(STATISTICS) * features
     if magic != _MAGIC or len(data) != _HEAD.size + size + length:
         message = "these bytes are no state of this version"
