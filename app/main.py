@@ -32,6 +32,7 @@ from app.storage.embedded import EmbeddedPostgres
 from app.storage.migrate import migrate as migrate_schema
 
 THREADS = 100
+STALE_S = 60.0
 
 
 def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) -> Service:
@@ -51,6 +52,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         database,
         queue_batches=settings.max_queued_batches,
         deadline_s=settings.database_deadline / 1e6,
+        stale_after_s=STALE_S,
         observe=lambda seconds, _: instruments.commit_seconds.observe(seconds),
     )
     committer.start()

@@ -37,6 +37,7 @@ class GroupCommitter:
         group_batches: int = 256,
         group_bytes: int = 8 * 2**20,
         deadline_s: float = 8.0,
+        stale_after_s: float | None = None,
         observe: _Observer | None = None,
     ) -> None:
         self._database = database
@@ -45,6 +46,7 @@ class GroupCommitter:
         self._group_batches = group_batches
         self._group_bytes = group_bytes
         self._deadline_s = deadline_s
+        self._stale_after_s = stale_after_s
         self._observe = observe
         self._changed = threading.Condition()
         self._queue: deque[_Waiting] = deque()
@@ -148,7 +150,7 @@ class GroupCommitter:
     def _once(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         with self._database.transaction(deadline_s=self._deadline_s / 2) as conn:
             failpoints.hit("ingest.after_begin")
-            outcomes = commit_group(conn, deliveries)
+            outcomes = commit_group(conn, deliveries, stale_after_s=self._stale_after_s)
             unanswered.hit("ingest.commit_sent", conn)
         failpoints.hit("ingest.commit_answered")
         return outcomes

@@ -92,8 +92,13 @@ class LedgerRow:
 _Key = tuple[int, str]
 
 
-def commit_group(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outcome]:
-    """Enter deliveries into the ledger and their sums into the journal; the caller commits."""
+def commit_group(
+    conn: Connection, deliveries: Sequence[Delivery], *, stale_after_s: float | None = None
+) -> list[Outcome]:
+    """Enter deliveries into the ledger and their sums into the journal; the caller commits.
+
+    A delivery that was binned longer ago, by the database's clock, is stale: its rows may be late by now.
+    """
     firsts: dict[_Key, Delivery] = {}
     for delivery in deliveries:
         firsts.setdefault((delivery.model_id, delivery.batch_id), delivery)
@@ -111,7 +116,7 @@ def commit_group(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outco
     claimed = [key for key, got in zip(keys, claim.claimed, strict=True) if got]
     steady = set(claim.models)
     failpoints.hit("ingest.after_claim")
-    entered = _enter(conn, [firsts[key] for key in claimed if key[0] in steady])
+    entered = _enter(conn, [firsts[key] for key in claimed if key[0] in steady], age_s=stale_after_s)
     failpoints.hit("ingest.after_ledger")
     known = _known(conn, [key for key in claimed if key not in entered])
     _journal(conn, [firsts[key] for key in claimed if key in entered])
@@ -150,7 +155,7 @@ def _outcome(delivery: Delivery, first: Delivery, *, claimed: bool, entered: boo
     return Outcome(Result.DUPLICATE, kept) if same else Outcome(Result.REUSED)
 
 
-def _enter(conn: Connection, deliveries: Sequence[Delivery]) -> set[_Key]:
+def _enter(conn: Connection, deliveries: Sequence[Delivery], *, age_s: float | None) -> set[_Key]:
     if not deliveries:
         return set()
     rows = conn.execute(
@@ -167,6 +172,7 @@ def _enter(conn: Connection, deliveries: Sequence[Delivery]) -> set[_Key]:
             "backfills": [delivery.backfill for delivery in deliveries],
             "received": [to_datetime(delivery.received_us) for delivery in deliveries],
             "revisions": [delivery.model_revision for delivery in deliveries],
+            "age": age_s,
         },
     )
     return {(row.model_id, row.batch_id) for row in rows}

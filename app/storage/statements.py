@@ -28,6 +28,7 @@ FROM unnest(
 ) AS given (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
             receipt, backfill, received_at, revision)
 JOIN model ON model.id = given.model_id AND model.revision = given.revision AND model.deleted_at IS NULL
+WHERE CAST(:age AS float) IS NULL OR given.received_at > clock_timestamp() - make_interval(secs => CAST(:age AS float))
 ORDER BY given.model_id, batch_id
 ON CONFLICT DO NOTHING
 RETURNING model_id, batch_id

@@ -10,15 +10,10 @@ from app.failpoints import POINTS
 from faults.cluster import Cluster
 from faults.lab import Finding, Lab, lab, percentile, sleep_until
 from faults.oracle import Habits
+from faults.pruning import horizon
 from faults.replica import Replica
-from faults.subject import Shape
 
 ENOUGH_S: Final = 30.0
-PRUNED: Final = {
-    "DRIFTGAUGE_LEDGER_RETENTION": "150s",
-    "DRIFTGAUGE_LEDGER_MARGIN": "1s",
-    "DRIFTGAUGE_EVALUATE_INTERVAL": "500ms",
-}
 
 
 def kill_storm(cluster: Cluster, seed: int, *, kills: int, batches: int) -> Finding:
@@ -45,34 +40,39 @@ def kill_storm(cluster: Cluster, seed: int, *, kills: int, batches: int) -> Find
 
 def failpoints(cluster: Cluster, seed: int, *, each: int) -> Finding:
     """F2: the program dies at each of its fourteen points, a few times."""
-    shape = Shape(window_s=2, windows=30, horizon_s=120, tolerance_s=5)
-    with lab(cluster, seed, settings=PRUNED, shape=shape) as bench:
-        todo = [point for point in POINTS for _ in range(each)]
+    forgetting = horizon(cluster, seed, batches=20 + 5 * each, deaths=each)
+    with lab(cluster, seed, settings={"DRIFTGAUGE_EVALUATE_INTERVAL": "500ms"}) as bench:
+        bench.finding = forgetting
+        points = [point for point in POINTS if not point.startswith("prune")]
+        todo = points * each
         bench.random.shuffle(todo)
         with bench.load(habits=Habits(pause_s=0.1)):
             workers = [
-                threading.Thread(target=_die, args=(replica, todo, Random(seed + place)), daemon=True)
-                for place, replica in enumerate(bench.replicas)
+                threading.Thread(target=_die, args=(replica, todo, len(todo)), daemon=True)
+                for replica in bench.replicas
             ]
             for worker in workers:
                 worker.start()
             for worker in workers:
                 worker.join()
-        for point in POINTS:
+        for point in points:
             hits = sum(replica.hits()[point] for replica in bench.replicas)
             bench.finding.faults += hits
             bench.finding.need(f"kills at {point}", hits, each)
         return bench.finding
 
 
-def _die(replica: Replica, todo: list[str], random: Random) -> None:
-    """Run the replica until it dies at each of the points; a point that is not met in time is left out."""
+def _die(replica: Replica, todo: list[str], retries: int) -> None:
+    """Run the replica until it dies at each of the points; one that is not met in time is tried again later."""
+    random = Random(replica.port)
     while todo:
-        point = todo.pop()
-        chance = 1.0 if point.startswith(("score", "prune")) else random.choice((0.02, 0.2))
+        point = todo.pop(0)
+        chance = 1.0 if point.startswith("score") else random.choice((0.05, 0.3))
         replica.kill()
         replica.launch({"DRIFTGAUGE_FAILPOINTS": f"{point}=kill:{chance}"})
-        sleep_until(lambda: not replica.alive, seconds=ENOUGH_S)
+        if not sleep_until(lambda: not replica.alive, seconds=ENOUGH_S) and retries:
+            todo.append(point)
+            retries -= 1
     replica.kill()
     replica.start()
 

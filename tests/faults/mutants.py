@@ -32,8 +32,8 @@ def no_dedupe() -> None:
     """A batch that is in the ledger is counted again."""
     enter = ledger._enter
 
-    def entered(conn: Connection, deliveries: Sequence[Delivery]) -> set[tuple[int, str]]:
-        enter(conn, deliveries)
+    def entered(conn: Connection, deliveries: Sequence[Delivery], *, age_s: float | None) -> set[tuple[int, str]]:
+        enter(conn, deliveries, age_s=age_s)
         return {(delivery.model_id, delivery.batch_id) for delivery in deliveries}
 
     put(ledger, "_enter", entered)
@@ -124,13 +124,13 @@ def doubt_under_new_ids() -> None:
     commit_group = ledger.commit_group
     seen: set[str] = set()
 
-    def committed(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outcome]:
+    def committed(conn: Connection, deliveries: Sequence[Delivery], **named: Any) -> list[Outcome]:
         renamed = [
             replace(one, batch_id=f"{one.batch_id}-{time.monotonic_ns()}") if one.receipt in seen else one
             for one in deliveries
         ]
         seen.update(one.receipt for one in deliveries)
-        return commit_group(conn, renamed)
+        return commit_group(conn, renamed, **named)
 
     put(committer, "commit_group", committed)
 

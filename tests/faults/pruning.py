@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -11,12 +12,14 @@ from typing import Any, Final
 import httpx
 
 from faults.cluster import Cluster
-from faults.lab import Finding, Lab, lab, patiently
+from faults.lab import Finding, Lab, lab, patiently, sleep_until
 from faults.subject import Shape
 
 HORIZON_S: Final = 4
 TOLERANCE_S: Final = 2
 RETENTION_S: Final = 10
+DEATH_S: Final = 60.0
+FORGETTING: Final = "prune.before_commit"
 SETTINGS: Final = {
     "DRIFTGAUGE_LEDGER_RETENTION": f"{RETENTION_S}s",
     "DRIFTGAUGE_LEDGER_MARGIN": "2s",
@@ -36,9 +39,15 @@ class Sent:
     receipt: dict[str, Any]
 
 
-def horizon(cluster: Cluster, seed: int, *, batches: int, mutant: str | None = None) -> Finding:
-    """Send rows around both borders, then send every batch again at all ages up to three times the retention."""
+def horizon(cluster: Cluster, seed: int, *, batches: int, mutant: str | None = None, deaths: int = 0) -> Finding:
+    """Send rows around both borders, then send batches again at all ages up to three times the retention.
+
+    `deaths` is how often replicas must die while they forget.
+    """
+    deadly = {"DRIFTGAUGE_FAILPOINTS": f"{FORGETTING}=kill"} if deaths else {}
     with lab(cluster, seed, settings=SETTINGS, shape=SHAPE, mutant=mutant) as bench:
+        dying = threading.Thread(target=_die, args=(bench, deaths, deadly), daemon=True)
+        dying.start()
         sent: list[Sent] = []
         replays = threading.Thread(target=_replay, args=(bench, sent), daemon=True)
         with httpx.Client(timeout=30.0) as client:
@@ -47,6 +56,9 @@ def horizon(cluster: Cluster, seed: int, *, batches: int, mutant: str | None = N
                 if number == batches // 10:
                     replays.start()
         replays.join()
+        dying.join()
+        died = sum(replica.hits()[FORGETTING] for replica in bench.replicas)
+        bench.finding.need(f"kills at {FORGETTING}", died, deaths)
         expected: dict[str, int] = {}
         for one in sent:
             _check(bench.finding, one)
@@ -57,7 +69,19 @@ def horizon(cluster: Cluster, seed: int, *, batches: int, mutant: str | None = N
         bench.finding.batches = len(sent)
         bench.finding.rows = sum(expected.values())
         bench.finding.need("replays after pruning", bench.finding.faults, batches // 2)
+        bench.finding.faults = died or bench.finding.faults
         return bench.finding
+
+
+def _die(bench: Lab, deaths: int, deadly: Mapping[str, str]) -> None:
+    """Let replicas die while they forget, so often in all."""
+    for number in range(deaths):
+        replica = bench.replicas[number % len(bench.replicas)]
+        replica.kill()
+        replica.launch(deadly)
+        sleep_until(lambda replica=replica: not replica.alive, seconds=DEATH_S)  # type: ignore[misc]
+        replica.kill()
+        replica.start()
 
 
 def _send(bench: Lab, client: httpx.Client, number: int) -> Sent:

@@ -78,8 +78,8 @@ def test_a_lost_connection_is_tried_again(
         model, info = stocked(conn)
     kills = iter([True, False])
 
-    def killed(conn: Connection, deliveries: list[ledger.Delivery]) -> list[Outcome]:
-        outcomes = ledger.commit_group(conn, deliveries)
+    def killed(conn: Connection, deliveries: list[ledger.Delivery], *, stale_after_s: float | None) -> list[Outcome]:
+        outcomes = ledger.commit_group(conn, deliveries, stale_after_s=stale_after_s)
         if next(kills):
             kill_backend(database, conn)
         return outcomes
