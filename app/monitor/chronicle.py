@@ -6,7 +6,7 @@ import numpy as np
 
 from app.drift.calibration import Calibration
 from app.drift.context import WEEK_US, monday_us
-from app.drift.record import packed, unpacked
+from app.drift.record import packed
 from app.drift.replay import State, Windows, walk
 from app.drift.states import packed_state, unpacked_state
 from app.monitor.arms import Arm, counted
@@ -14,6 +14,7 @@ from app.monitor.crossing import crossed
 from app.monitor.explanations import TopBins, top_bins
 from app.monitor.fitting import fit_week
 from app.monitor.judged import entries
+from app.monitor.memory import kept_calibration, kept_state
 from app.monitor.rulebook import Rulebook
 from app.storage import chronicles
 from app.storage.chronicles import Chronicle
@@ -39,30 +40,44 @@ class Resumption:
 
 def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
     """Find the latest point from which walking on gives what walking from the start would; None when all is walked."""
-    digest = rulebook.digest()
+    last = chronicles.last(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id)
+    after = None if last is None else kept_state(last.after)
+    if last is None or after is None or not last.settings.startswith(rulebook.digest()):
+        return _anew(conn, arm)
+    changed = arm.dirty if last.settings == _tag(rulebook) else arm.dirty | (arm.starts >= last.monday_us)
+    late = arm.starts[changed & (arm.starts <= last.walked_to_us)]
+    if len(late):
+        return _again(conn, arm, monday=monday_us(int(late[0])))
+    at = int(np.searchsorted(arm.starts, last.walked_to_us, side="right"))
+    if at == len(arm.starts):
+        return None
+    if monday_us(int(arm.starts[at])) != last.monday_us:
+        return Resumption(at, after)
+    return Resumption(at, after, kept_calibration(last.calibration), last.before)
+
+
+def _anew(conn: Connection, arm: Arm) -> Resumption | None:
+    """Forget every week and begin with the first window, if there is one."""
+    chronicles.forget(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, since_us=EVER_US)
+    return Resumption(0, arm.beginning()) if len(arm.starts) else None
+
+
+def _again(conn: Connection, arm: Arm, *, monday: int) -> Resumption | None:
+    """Forget the weeks after a Monday's and walk again from that Monday."""
     version, baseline_id = arm.version, arm.baseline_id
-    last = chronicles.last(conn, arm.model_id, version=version, baseline_id=baseline_id)
-    if last is None or last.settings != digest:
-        chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=EVER_US)
-        return Resumption(0, arm.beginning()) if len(arm.starts) else None
-    late = arm.starts[arm.dirty & (arm.starts <= last.walked_to_us)]
-    if not len(late):
-        at = int(np.searchsorted(arm.starts, last.walked_to_us, side="right"))
-        if at == len(arm.starts):
-            return None
-        same_week = monday_us(int(arm.starts[at])) == last.monday_us
-        known = None if last.calibration is None or not same_week else unpacked(last.calibration)
-        return Resumption(at, unpacked_state(last.after), known, last.before if same_week else None)
-    monday = monday_us(int(late[0]))
-    chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=monday + WEEK_US)
     first = chronicles.last(conn, arm.model_id, version=version, baseline_id=baseline_id, before_us=monday)
-    if first is None:
-        return Resumption(0, arm.beginning())
+    same_week = first is not None and first.monday_us == monday
+    state = None if first is None else kept_state(first.before if same_week else first.after)
+    if first is None or state is None:
+        return _anew(conn, arm)
+    chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=monday + WEEK_US)
     at = int(np.searchsorted(arm.starts, monday))
-    if first.monday_us != monday:
-        return Resumption(at, unpacked_state(first.after))
-    known = None if first.calibration is None else unpacked(first.calibration)
-    return Resumption(at, unpacked_state(first.before), known, first.before)
+    return Resumption(at, state, kept_calibration(first.calibration), first.before) if same_week else Resumption(at, state)
+
+
+def _tag(rulebook: Rulebook) -> bytes:
+    """Tell what a week was judged under, and the lines that were drawn into its scores."""
+    return rulebook.digest() + rulebook.ink()
 
 
 def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was known
@@ -104,7 +119,7 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         baseline_id=arm.baseline_id,
         chronicle=Chronicle(
             monday_us=monday,
-            settings=rulebook.digest(),
+            settings=_tag(rulebook),
             calibration=packed(calibration),
             before=before,
             after=packed_state(state),

@@ -10,8 +10,6 @@ from app.drift.calibration import Calibration
 from app.drift.context import Grid, monday_us
 from app.drift.episodes import Episode
 from app.drift.explanation import explain
-from app.drift.record import unpacked
-from app.drift.states import unpacked_state
 from app.errors import NotFound
 from app.monitor.arms import Arm, arms_of, counted
 from app.monitor.arrival import DEFAULT_VERSION
@@ -19,6 +17,7 @@ from app.monitor.catalog import Watched
 from app.monitor.fitting import fit_week
 from app.monitor.instants import instant_text
 from app.monitor.layouts import layout_of
+from app.monitor.memory import kept_calibration, kept_state
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
 from app.storage import chronicles
@@ -91,10 +90,13 @@ def _found(service: Service, read: Connection, watched: Watched, version: str, s
 def _calibration(read: Connection, arm: Arm, rulebook: Rulebook, start: int) -> Calibration:
     monday = monday_us(start)
     last = chronicles.last(read, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, before_us=monday)
-    if last is not None and last.monday_us == monday and last.calibration is not None:
-        return unpacked(last.calibration)
-    before = None if last is None else last.before if last.monday_us == monday else last.after
-    state = arm.beginning() if before is None else unpacked_state(before)
+    if last is None:
+        return fit_week(read, arm, rulebook, state=arm.beginning(), monday=monday)
+    same_week = last.monday_us == monday
+    known = kept_calibration(last.calibration) if same_week else None
+    if known is not None:
+        return known
+    state = kept_state(last.before if same_week else last.after) or arm.beginning()
     return fit_week(read, arm, rulebook, state=state, monday=monday)
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 from app.drift.episodes import Episode, grouped
-from app.drift.states import unpacked_state
 from app.monitor.arms import Arm
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import EVER_US
 from app.monitor.explanations import TopBins
+from app.monitor.memory import kept_state
 from app.storage import chronicles, episodes
 from app.storage.database import Connection
 
@@ -44,10 +44,9 @@ def standing(conn: Connection, arms: Sequence[Arm]) -> list[Episode]:
     found: list[Episode] = []
     for arm, after in [*pairwise(arms), *([(arms[-1], None)] if arms else [])]:
         last = chronicles.last(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id)
-        if last is None:
+        state = None if last is None else kept_state(last.after)
+        if state is None:
             continue
         end = None if after is None else int(after.starts[0])
-        found += [
-            replace(one, end_us=end) if one.end_us is None else one for one in unpacked_state(last.after).episodes
-        ]
+        found += [replace(one, end_us=end) if one.end_us is None else one for one in state.episodes]
     return found

@@ -1,10 +1,10 @@
 """The state of a model in one answer."""
 
-from app.drift.record import unpacked
 from app.monitor.catalog import Watched
 from app.monitor.gauges import judged, open_episodes
 from app.monitor.instants import instant_text
 from app.monitor.lines import Lines
+from app.monitor.memory import kept_calibration
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import FeatureStanding, features
@@ -62,7 +62,7 @@ def _shown(standing: FeatureStanding, missing: str | None) -> dict[str, object]:
 def _missing(conn: Connection, watched: Watched, version: str, baseline_id: int) -> list[str | None]:
     """Tell what the calibration of each feature still lacks."""
     last = chronicles.last(conn, watched.id, version=version, baseline_id=baseline_id)
-    if last is None or last.calibration is None:
+    calibration = None if last is None else kept_calibration(last.calibration)
+    if calibration is None:
         return []
-    calibration = unpacked(last.calibration)
     return [calibration.missing(f) for f in range(len(calibration.witnesses))]
