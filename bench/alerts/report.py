@@ -42,8 +42,7 @@ evaluated, and what is compared are stored episodes, backtests and published sco
   onset to the end of the first window in alert, over shifts with no alert on the day before.
 - **Rules.** PSI > 0.2 against the baseline (ten groups, by a backtest with that threshold); KS p < 0.05 for independent
   rows, from the published distance (for categories PSI against its chi-square); Driftgauge as it comes, with a budget
-  of one page a month.
-"""
+  of one page a month."""
 PROMISE: Final = (
     "A p-value keeps its word when it falls below a level as often as the level says. "
     "Frequency over level, without drift:"
@@ -89,6 +88,7 @@ def text(measured: Sequence[Measured], *, command: str) -> str:
         tally = one.tallies[OURS]
         counted = sum(len(found) for found in tally.found.values())
         parts += [
+            "",
             f"## {one.name.capitalize()}",
             "",
             f"{one.what} {tally.feature_months:.0f} feature-months without drift, {counted} injected shifts.",
