@@ -42,10 +42,9 @@ def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
     """Find the latest point from which walking on gives what walking from the start would; None when all is walked."""
     last = chronicles.last(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id)
     after = None if last is None else kept_state(last.after)
-    if last is None or after is None or not last.settings.startswith(rulebook.digest()):
+    if last is None or after is None or last.settings != rulebook.digest():
         return _anew(conn, arm)
-    changed = arm.dirty if last.settings == _tag(rulebook) else arm.dirty | (arm.starts >= last.monday_us)
-    late = arm.starts[changed & (arm.starts <= last.walked_to_us)]
+    late = arm.starts[arm.dirty & (arm.starts <= last.walked_to_us)]
     if len(late):
         return _again(conn, arm, monday=monday_us(int(late[0])))
     at = int(np.searchsorted(arm.starts, last.walked_to_us, side="right"))
@@ -73,11 +72,6 @@ def _again(conn: Connection, arm: Arm, *, monday: int) -> Resumption | None:
     chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=monday + WEEK_US)
     at = int(np.searchsorted(arm.starts, monday))
     return Resumption(at, state, kept_calibration(first.calibration), first.before) if same_week else Resumption(at, state)
-
-
-def _tag(rulebook: Rulebook) -> bytes:
-    """Tell what a week was judged under, and the lines that were drawn into its scores."""
-    return rulebook.digest() + rulebook.ink()
 
 
 def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was known
@@ -119,7 +113,7 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         baseline_id=arm.baseline_id,
         chronicle=Chronicle(
             monday_us=monday,
-            settings=_tag(rulebook),
+            settings=rulebook.digest(),
             calibration=packed(calibration),
             before=before,
             after=packed_state(state),

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Final
 
 from app.drift.calibration import Calibration
-from app.drift.record import unpacked
 from app.monitor.catalog import Watched
 from app.monitor.judged import KS_EXPECTED, PSI_EXPECTED, drawn_line
+from app.monitor.memory import kept_calibration
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
 from app.storage import chronicles, exposition, scores
@@ -22,7 +22,8 @@ def redraw(service: Service, watched: Watched) -> None:
         take_turn(conn, watched.id, wait=True)
         for window in scores.newest(conn).get(watched.id, []):
             last = chronicles.last(conn, watched.id, version=window.version, baseline_id=window.baseline_id)
-            if last is None or last.calibration is None:
+            calibration = None if last is None else kept_calibration(last.calibration)
+            if calibration is None:
                 continue
             baseline = service.catalog.baseline(window.baseline_id)
             rulebook = Rulebook.of(
@@ -32,7 +33,7 @@ def redraw(service: Service, watched: Watched) -> None:
                 version=window.version,
                 min_rows=service.policy.min_rows,
             )
-            scores.save(conn, watched.id, _redrawn(window, unpacked(last.calibration), rulebook))
+            scores.save(conn, watched.id, _redrawn(window, calibration, rulebook))
         exposition.bump(conn)
 
 

@@ -98,11 +98,6 @@ class Rulebook:
         ]
         return hashlib.sha256(json.dumps(said).encode()).digest()[:16]
 
-    def ink(self) -> bytes:
-        """Tell two rulebooks apart by the warning lines that are drawn when a window is scored."""
-        drawn = [[repr(p) for p in self.warning_p(statistic).tolist()] for statistic in ("psi", "ks")]
-        return hashlib.sha256(json.dumps(drawn).encode()).digest()[:16]
-
 
 def budget_line(configuration: Configuration, features: int) -> float:
     """Give the evidence that is worth a page under the model's budget."""

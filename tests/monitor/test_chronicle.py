@@ -7,9 +7,9 @@ from sqlalchemy import text
 from app.drift.context import HOUR_US, WEEK_US
 from app.monitor.arms import arms_of
 from app.monitor.chronicle import resume
+from app.monitor.redraw import redraw
 from app.monitor.rulebook import Rulebook, lines_of
-from app.monitor.thresholds import put
-from monitor.desk import AUTHOR, Desk, weeks_of_rows
+from monitor.desk import Desk, weeks_of_rows
 from monitor.lived import LIVE, WEEK, Traffic, deliver, drawn, nulls
 
 HOURS = 4 * WEEK
@@ -91,29 +91,13 @@ def test_other_decisions_recompute_everything(learnt: Desk, traffic: Traffic) ->
     assert learnt.at(now + 2).evaluate() == 0
 
 
-def test_another_warning_is_drawn_into_the_last_week(learnt: Desk, traffic: Traffic) -> None:
-    """A calibrated warning line moves without a new window, and no earlier week is touched."""
-    now = learnt.service.now_us()
-    deliver(learnt, traffic, 0, WEEK + 5, batch="all")
-    learnt.evaluate()
-    before = learnt.scored()[-1].statistics["psi"]
-    document = {"statistic": "psi", "feature": None, "version": None, "critical": None}
-    put(learnt.service, "m", document | {"warning": {"mode": "calibrated", "p": 0.0001}}, author=AUTHOR)
-    assert learnt.at(now + 1).evaluate() == 5
-    after = learnt.scored()[-1].statistics["psi"]
-    assert before.warning is not None
-    assert after.warning is not None
-    assert (after.warning > before.warning).all()
-    assert after.values.tobytes() == before.values.tobytes()
-    assert computed(learnt, now + 1) == list(range(WEEK, WEEK + 5))
-
-
 def test_what_cannot_be_read_is_worked_out_again(learnt: Desk, traffic: Traffic, whole: list[object]) -> None:
     """Calibrations and states of another make are as good as none."""
     deliver(learnt, traffic, 0, 3 * WEEK, batch="a")
     learnt.evaluate()
     with learnt.service.database.transaction() as conn:
         conn.execute(text("UPDATE chronicle SET calibration = '\\x00', before = '\\x00', after = '\\x00'"))
+    redraw(learnt.service, learnt.watched)
     deliver(learnt, traffic, 3 * WEEK, HOURS, batch="b")
     assert learnt.evaluate() == HOURS
     assert all_of(learnt) == whole
