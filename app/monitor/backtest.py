@@ -21,6 +21,7 @@ from app.monitor.judged import entries
 from app.monitor.lines import Lines
 from app.monitor.rulebook import Rulebook, budget_line
 from app.monitor.service import Service
+from app.monitor.thresholds import check_threshold
 from app.storage import thresholds, windows
 from app.storage.database import Connection
 from app.storage.thresholds import StoredThreshold
@@ -67,6 +68,8 @@ def question(document: Mapping[str, Any]) -> Question:
 
 def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, object]:
     """Replay the stored windows and tell what would have alerted in the range."""
+    for one in asked.thresholds:
+        check_threshold(watched, one)
     if asked.pages_per_month is not None:
         budget = {"alert_budget": {"pages_per_month": asked.pages_per_month}}
         watched = replace(watched, configuration=changed(watched.configuration, budget))

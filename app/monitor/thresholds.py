@@ -43,13 +43,7 @@ def put(
     condition: Condition = UNCONDITIONAL,
 ) -> dict[str, Any]:
     """Draw the lines of a statistic; the gauges follow at once."""
-    for severity in SEVERITIES:
-        _check(severity, document[severity])
-    if document["version"] is not None:
-        check_name(document["version"], "version")
     watched = service.catalog.watched(name, fresh=True)
-    if document["feature"] is not None:
-        _check_feature(watched, document["feature"])
     threshold = StoredThreshold(
         document["statistic"],
         document["feature"],
@@ -57,6 +51,7 @@ def put(
         _trimmed(document["warning"]),
         _trimmed(document["critical"]),
     )
+    check_threshold(watched, threshold)
     with service.database.transaction() as conn:
         _expect(conn, watched, condition)
         before = _find(conn, watched, threshold.statistic, feature=threshold.feature, version=threshold.version)
@@ -103,19 +98,23 @@ def _tag(conn: Connection, watched: Watched) -> str:
     return f'"{hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
-def _check(severity: str, line: Mapping[str, Any] | None) -> None:
-    if line is None:
-        return
-    needed = {FIXED: "value", CALIBRATED: "p"}[line["mode"]]
-    if line.get(needed) is None:
-        raise Refused(
-            "unlawful-threshold", f"{severity}: mode {line['mode']} needs {needed}", extra={"pointer": f"/{severity}"}
-        )
-
-
-def _check_feature(watched: Watched, feature: str) -> None:
-    if all(feature != one.name for one in watched.model.features):
-        raise Refused("unlawful-threshold", f"the model has no feature {feature!r}", extra={"pointer": "/feature"})
+def check_threshold(watched: Watched, threshold: StoredThreshold) -> None:
+    """Refuse a threshold that could not be kept."""
+    for severity, line in zip(SEVERITIES, (threshold.warning, threshold.critical), strict=True):
+        if line is None:
+            continue
+        needed = {FIXED: "value", CALIBRATED: "p"}[str(line["mode"])]
+        if line.get(needed) is None:
+            raise Refused(
+                "unlawful-threshold",
+                f"{severity}: mode {line['mode']} needs {needed}",
+                extra={"pointer": f"/{severity}"},
+            )
+    if threshold.feature is not None and all(threshold.feature != one.name for one in watched.model.features):
+        detail = f"the model has no feature {threshold.feature!r}"
+        raise Refused("unlawful-threshold", detail, extra={"pointer": "/feature"})
+    if threshold.version is not None:
+        check_name(threshold.version, "version")
 
 
 def _trimmed(line: Mapping[str, Any] | None) -> dict[str, Any] | None:
