@@ -1,6 +1,6 @@
 """Storing a baseline and letting it hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +9,7 @@ import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.windows import next_boundary
-from app.errors import NotFound, Refused
+from app.errors import NotFound, Refused, TooLarge
 from app.monitor.arms import Arm
 from app.monitor.baseline import BaselineRows, Counted, Progress
 from app.monitor.catalog import Watched
@@ -31,6 +31,7 @@ from app.wire.stream import RowsFile, nothing
 
 FIT_S: Final = 600.0
 READY_BYTES: Final = 64 * 2**20
+STORE_S: Final = 3600.0
 NO_STARTS: Final = np.zeros(0, np.int64)
 
 
@@ -66,22 +67,24 @@ def create_from_windows(  # noqa: PLR0913 - what makes a baseline
 ) -> dict[str, object]:
     """Promote stored windows of one version: the same bins with what was counted in them."""
     watched = service.catalog.watched(name, fresh=True)
-    with service.database.snapshot() as conn:
-        listed = windows.listed(conn, watched.id, from_us=from_us, to_us=to_us, version=version)
+    with service.database.snapshot(deadline_s=STORE_S) as read:
+        listed = windows.listed(read, watched.id, from_us=from_us, to_us=to_us, version=version)
         ids = {row.baseline_id for row in listed}
         if len(ids) != 1:
             code = "no-window" if not ids else "mixed-baselines"
             raise Refused(code, f"the range holds windows on {len(ids)} baselines; a promotion needs one")
         baseline_id = ids.pop()
-        chunks = list(
-            windows.counts(conn, watched.id, baseline_id=baseline_id, version=version, from_us=from_us, to_us=to_us)
-        )
-    old = service.catalog.baseline(baseline_id)
-    counts = sum((chunk.counts.sum(axis=0) for chunk in chunks), np.zeros(old.total, np.int64))
-    rows = sum(int(chunk.rows.sum()) for chunk in chunks)
-    starts = np.concatenate([chunk.starts for chunk in chunks])
-    counted = Counted(Baseline.of(old.features, counts, rows), starts, 0, ())
-    return _store(service, watched, counted, chunks, source="windows", activate=activate, author=author)
+
+        def chunks() -> Iterator[WindowCounts]:
+            return windows.counts(
+                read, watched.id, baseline_id=baseline_id, version=version, from_us=from_us, to_us=to_us
+            )
+
+        old = service.catalog.baseline(baseline_id)
+        counts = sum((chunk.counts.sum(axis=0) for chunk in chunks()), np.zeros(old.total, np.int64))
+        promoted = Baseline.of(old.features, counts, sum(row.rows for row in listed))
+        counted = Counted(promoted, np.array([row.start_us for row in listed], np.int64), 0, ())
+        return _store(service, watched, counted, chunks(), source="windows", activate=activate, author=author)
 
 
 def activate(service: Service, name: str, number: int, *, author: Author) -> dict[str, object]:
@@ -110,7 +113,10 @@ def _ready(path: Path) -> Baseline | None:
     body = path.read_bytes()
     if body[:1] not in {b"{", b"\x1f", b" ", b"\n"}:
         return None
-    body = inflate(body, None, limit=READY_BYTES)
+    try:
+        body = inflate(body, None, limit=READY_BYTES)
+    except TooLarge:
+        return None
     if b'"features"' not in body:
         return None
     try:
@@ -133,7 +139,7 @@ def _store(  # noqa: PLR0913 - one stored baseline depends on all of them
     author: Author,
 ) -> dict[str, object]:
     baseline = counted.baseline
-    with service.database.transaction(deadline_s=3600.0) as conn:
+    with service.database.transaction(deadline_s=STORE_S) as conn:
         now_us = service.now_us()
         info = baselines.add(
             conn,
