@@ -1,26 +1,33 @@
 """The likely cause of a shift, as far as a histogram shows it.
 
 Every cause is a hypothesis about the shares of a window; its worth is how much of the gap between the expected and the
-observed shares, in log-likelihood, it explains. Worths add up over the windows of an episode.
+observed shares, in log-likelihood, it explains. Values that move together need not keep to the bins, so that moves of
+all values are also worth as much of the finite shares' gap as they close between the distribution functions. Worths
+add up over the windows of an episode.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from app.drift.calibration import Calibration
-from app.drift.changes import Atoms
+from app.drift.changes import Atoms, closed
 from app.drift.context import HOUR_US, Grid
 from app.drift.judgement import expected, place
 from app.drift.layout import ABSENT, Floats, Ints, Layout
 
 CAUSES: Final = ("clock_shift", "nulls", "unseen", "unit_change", "stuck_value", "location", "spread")
+MOVES: Final = ("unit_change", "location", "spread")
+"""The causes that move all values."""
 MIX: Final = "mix"
 VOLUME: Final = "volume"
 _OF_STATISTIC: Final = {"null_ratio": "nulls", "unseen_ratio": "unseen", "volume": VOLUME}
 _HOURS: Final = tuple(hours for hour in range(1, 13) for hours in (hour, -hour))
 _FLOOR: Final = 0.02
 _ENOUGH: Final = 0.5
+_CLOSED: Final = 0.6
 _PARAMETER: Final = 1.0
 _FAR: Final = 0.05
 
@@ -32,6 +39,11 @@ def _log_likelihood(x: Floats, shares: Floats) -> Floats:
     return np.asarray((x * np.log((1.0 - _FLOOR) * shares + _FLOOR / shares.shape[-1])).sum(axis=-1))
 
 
+def _parameters(p: Floats, q: Floats) -> float:
+    """What a free choice of every share gains by chance."""
+    return 0.5 * max(int(np.count_nonzero((p > 0) | (q > 0))) - 1, 0)
+
+
 def _raised(p: Floats, q: Floats, at: int) -> Floats:
     """The expected shares with one bin raised to its observed share."""
     left = 1.0 - float(q[at])
@@ -40,73 +52,114 @@ def _raised(p: Floats, q: Floats, at: int) -> Floats:
     return np.asarray(out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Counts x (B,) of a window beside the shares q that were expected; `finite` are the places of the finite bins.
+
+    `whole` is the gap in log-likelihood, `shape` what of it lies between the finite shares.
+    """
+
+    x: Floats
+    q: Floats
+    finite: Ints
+    base: float
+    whole: float
+    shape: float
+
+    @classmethod
+    def of(cls, x: Floats, q: Floats, finite: Ints) -> "_Gap":
+        """Measure the gap."""
+        p = x / x.sum()
+        base = float(_log_likelihood(x, q))
+        shape = 0.0
+        if len(finite) > 1 and p[finite].sum() > 0 and q[finite].sum() > 0:
+            shaped = q.copy()
+            shaped[finite] = p[finite] * (q[finite].sum() / p[finite].sum())
+            shape = float(_log_likelihood(x, shaped)) - base - _parameters(p[finite], q[finite])
+        return cls(x, q, finite, base, float(_log_likelihood(x, p)) - base - _parameters(p, q), max(shape, 0.0))
+
+    def worths(self, tried: Floats) -> Floats:
+        """What each of some expected shares, (S, B), explains."""
+        return _log_likelihood(self.x, tried) - self.base - _PARAMETER
+
+    def worth(self, tried: Floats) -> float:
+        """What the best of them explains."""
+        return max(float(self.worths(tried).max()), 0.0)
+
+    def moved(self, tried: Floats) -> tuple[float, float]:
+        """What the best of some finite shares, (S, K), explains bin by bin, and between distribution functions."""
+        whole = np.repeat(self.q[None, :], len(tried), axis=0)
+        whole[:, self.finite] = tried
+        mine = self.x[self.finite]
+        share = float(closed(mine, self.q[self.finite], tried).max()) if self.shape > 0 else 0.0
+        return self.worth(whole), self.shape * max(share, 0.0)
+
+
 def signs(  # noqa: PLR0913 - a window is found by all of them
     layout: Layout, calibration: Calibration, *, feature: int, start: int, counts: Ints, grid: Grid
 ) -> Signs:
     """What one window of counts (total,) says.
 
-    The gap to explain, what each shift of the clock explains of it, and what each of the other CAUSES does.
+    The gap to explain, what each shift of the clock explains of it, what each of the other CAUSES does, and what the
+    MOVES close of it.
     """
     low, high = int(layout.offsets[feature]), int(layout.offsets[feature + 1])
     x = counts[low:high].astype(np.float64)
-    n = float(x.sum())
     part, own = layout.part(feature, feature + 1), calibration.part(feature, low, high)
     starts = np.array([start, *[start + hours * HOUR_US for hours in _HOURS]], dtype=np.int64)
     where = place(own, starts, grid=grid)
     shares = expected(part, own, place=where, counts=np.tile(counts[low:high], (len(starts), 1))).q
     q = shares[0]
-    if n <= 0 or not q.sum() > 0:
-        return (0.0,) * (len(_HOURS) + len(CAUSES))
-    p = x / n
-    base = float(_log_likelihood(x, q))
-    gap = float(_log_likelihood(x, p)) - base - 0.5 * max(int(np.count_nonzero((p > 0) | (q > 0))) - 1, 0)
-
-    def worth(tried: Floats) -> float:
-        return max(float(_log_likelihood(x, tried).max()) - base - _PARAMETER, 0.0)
-
+    if x.sum() <= 0 or not q.sum() > 0:
+        return (0.0,) * (len(_HOURS) + len(CAUSES) + len(MOVES))
+    p = x / x.sum()
+    gap = _Gap.of(x, q, np.flatnonzero(part.finite))
     found = dict.fromkeys(CAUSES[1:], 0.0)
-    clock = _log_likelihood(x, shares[1:]) - base - _PARAMETER
     for cause, position in (("nulls", int(part.null[0])), ("unseen", int(part.unseen[0]))):
         if position != ABSENT and p[position] > q[position]:
-            found[cause] = worth(_raised(p, q, position))
-    ordinary = np.ones(high - low, dtype=np.bool_)
-    ordinary[[at for at in (int(part.null[0]), int(part.unseen[0]), int(part.invalid[0])) if at != ABSENT]] = False
-    risen = np.flatnonzero(ordinary & (p > q))
+            found[cause] = gap.worth(_raised(p, q, position))
+    single = np.ones(high - low, dtype=np.bool_)
+    single[[at for at in (int(part.null[0]), int(part.unseen[0]), int(part.invalid[0])) if at != ABSENT]] = False
+    closes = dict.fromkeys(MOVES, 0.0)
+    if gap.shape > 0 and not np.isnan(part.lower[gap.finite]).any():
+        bounds = part.lower[gap.finite], part.upper[gap.finite]
+        normal, seen = Atoms(q[gap.finite], *bounds), Atoms(p[gap.finite], *bounds)
+        single = np.zeros_like(single)
+        single[gap.finite] = normal.narrow
+        for cause, tried in zip(MOVES, (normal.rescaled(), normal.locations(seen), normal.spreads(seen)), strict=True):
+            found[cause], closes[cause] = gap.moved(tried)
+    risen = np.flatnonzero(single & (p > q))
     if len(risen):
-        found["stuck_value"] = worth(np.stack([_raised(p, q, int(at)) for at in risen]))
-    finite = np.flatnonzero(part.finite)
-    if len(finite) > 1 and not np.isnan(part.lower[finite]).any() and q[finite].sum() > 0:
-        atoms = Atoms(q[finite], part.lower[finite], part.upper[finite])
-        for cause, tried in (
-            ("unit_change", atoms.rescaled()),
-            ("location", atoms.locations()),
-            ("spread", atoms.spreads()),
-        ):
-            whole = np.repeat(q[None, :], len(tried), axis=0)
-            whole[:, finite] = tried
-            found[cause] = worth(whole)
-    return (gap, *clock.tolist(), *found.values())
+        found["stuck_value"] = gap.worth(np.stack([_raised(p, q, int(at)) for at in risen]))
+    return (gap.whole, *gap.worths(shares[1:]).tolist(), *found.values(), *closes.values())
 
 
 def added(one: Signs, other: Signs) -> Signs:
-    """The signs of two windows together."""
-    return tuple(a + b for a, b in zip(one, other, strict=True)) if one and other else one or other
+    """The signs of two windows together; those that were read another way, and so differ in number, are let go."""
+    return tuple(a + b for a, b in zip(one, other, strict=True)) if len(one) == len(other) else other or one
+
+
+def _moved(share: Mapping[str, float]) -> dict[str, float]:
+    """The share that each of the MOVES explains, a change of unit only where it explains clearly more than the rest."""
+    moved = max(share["location"], share["spread"])
+    unit = share["unit_change"]
+    return {**share, "unit_change": unit if unit >= moved + _FAR * max(1.0 - moved, 0.0) else 0.0}
 
 
 def named(found: Signs, *, statistic: str = "evidence") -> str:
-    """The cause that explains most of the gap, `mix` if none explains half of it.
-
-    A change of unit is named only where it explains clearly more than a shift or a stretch does.
-    """
+    """The cause that explains most of the gap, `mix` if none explains half of it or closes three fifths of it."""
     if statistic in _OF_STATISTIC:
         return _OF_STATISTIC[statistic]
     if not found or found[0] <= 0:
         return MIX
-    hours = len(_HOURS)
-    worths = (max(found[1 : 1 + hours]), *found[1 + hours :])
-    share = {cause: value / found[0] for cause, value in zip(CAUSES, worths, strict=True)}
-    moved = max(share["location"], share["spread"])
-    if share["unit_change"] < moved + _FAR * max(1.0 - moved, 0.0):
-        share["unit_change"] = 0.0
-    best = max(CAUSES, key=lambda cause: share[cause])
-    return best if share[best] >= _ENOUGH else MIX
+    share = [value / found[0] for value in found[1:]]
+    hours, last = len(_HOURS), len(_HOURS) + len(CAUSES) - 1
+    bins = _moved(dict(zip(CAUSES, (max(share[:hours]), *share[hours:last]), strict=True)))
+    if max(bins, key=lambda cause: bins[cause]) == CAUSES[0] and bins[CAUSES[0]] >= _ENOUGH:
+        return CAUSES[0]
+    curve = _moved(dict(zip(MOVES, share[last:], strict=True)))
+    worth = {cause: value for cause, value in bins.items() if value >= _ENOUGH}
+    for cause, value in curve.items():
+        if value >= _CLOSED:
+            worth[cause] = max(value, worth.get(cause, 0.0))
+    return max(worth, key=lambda cause: worth[cause]) if worth else MIX
