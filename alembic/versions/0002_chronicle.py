@@ -4,6 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0002"
 down_revision = "0001"
@@ -15,7 +16,7 @@ _NAME: Final = sa.Text(collation="C")
 
 
 def upgrade() -> None:
-    """Create the chronicle and note to which window a verdict looks back."""
+    """Create the chronicle, and keep every verdict with the window to which it looks back."""
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.create_table(
         "chronicle",
@@ -30,11 +31,11 @@ def upgrade() -> None:
         sa.Column("walked_to", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("model_id", "version", "baseline_id", "monday", name="chronicle_pkey"),
     )
-    op.add_column("episode", sa.Column("verdict_window", _INSTANT))
+    op.add_column("episode", sa.Column("verdicts", JSONB, nullable=False, server_default="[]"))
 
 
 def downgrade() -> None:
     """Forget calibrations; they can be computed again from the windows."""
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.drop_column("episode", "verdict_window")
+    op.drop_column("episode", "verdicts")
     op.drop_table("chronicle")

@@ -10,7 +10,7 @@ NORMAL = "normal"
 def verdicts_of(conn: Connection, model_id: int, version: str) -> list[Verdict]:
     """Give the verdicts on a version's episodes, as the calibration reads them."""
     return [
-        Verdict(one.id, one.verdict == NORMAL, one.verdict_window_us or 0)
+        Verdict(one.id, verdict == NORMAL, window_us)
         for one in episodes.listed(conn, model_id, version=version)
-        if one.verdict is not None
+        for verdict, window_us in one.verdicts
     ]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
 
-_VERDICT = frozenset({"verdict", "note", "verdict_at", "verdict_window"})
+_VERDICT = frozenset({"verdict", "note", "verdict_at", "verdicts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Episode:
     verdict: str | None = None
     note: str | None = None
     verdict_us: int | None = None
-    verdict_window_us: int | None = None
+    verdicts: Sequence[tuple[str, int]] = ()
 
 
 def replace(conn: Connection, model_id: int, version: str, *, episodes: Sequence[Episode], since_us: int) -> None:
@@ -87,17 +87,22 @@ def judge(  # noqa: PLR0913 - a verdict and whose
     model_id: int,
     episode_id: str,
     *,
-    verdict: str | None,
+    verdict: str,
     note: str | None,
     now_us: int,
-    window_us: int | None = None,
+    window_us: int,
 ) -> Episode | None:
-    """Keep a person's verdict on an episode, and the newest window that was evaluated when it was given."""
+    """Keep a person's verdict beside the earlier ones, and the newest window evaluated when it was given."""
     columns = tables.episode.c
     statement = (
         update(tables.episode)
         .where(columns.model_id == model_id, columns.id == episode_id)
-        .values(verdict=verdict, note=note, verdict_at=now_us, verdict_window=window_us)
+        .values(
+            verdict=verdict,
+            note=note,
+            verdict_at=now_us,
+            verdicts=columns.verdicts.concat(func.jsonb_build_array(func.jsonb_build_array(verdict, window_us))),
+        )
         .returning(tables.episode)
     )
     row = conn.execute(statement).one_or_none()
@@ -121,7 +126,7 @@ def _values(model_id: int, episode: Episode) -> dict[str, object]:
         "verdict": episode.verdict,
         "note": episode.note,
         "verdict_at": episode.verdict_us,
-        "verdict_window": episode.verdict_window_us,
+        "verdicts": [list(one) for one in episode.verdicts],
     }
 
 
@@ -141,5 +146,5 @@ def _episode(row: Row[Any]) -> Episode:
         verdict=row.verdict,
         note=row.note,
         verdict_us=row.verdict_at,
-        verdict_window_us=row.verdict_window,
+        verdicts=tuple((verdict, window_us) for verdict, window_us in row.verdicts),
     )

@@ -293,7 +293,7 @@ episode = Table(
     Column("verdict", Text),
     Column("note", Text),
     Column("verdict_at", Instant),
-    Column("verdict_window", Instant),
+    Column("verdicts", JSONB, nullable=False, server_default="[]"),
     Index("episode_start_idx", "model_id", "start_at"),
 )
 

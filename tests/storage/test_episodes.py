@@ -33,12 +33,13 @@ def test_a_recomputation_replaces_what_follows(conn: Connection) -> None:
 def test_a_verdict_outlives_recomputation(conn: Connection) -> None:
     """What a person said stays with the episode as long as it stands."""
     episodes.replace(conn, 7, "default", episodes=[_episode("e", 1)], since_us=0)
-    judged = episodes.judge(conn, 7, "e", verdict="normal", note="sale", now_us=NOW_US)
+    judged = episodes.judge(conn, 7, "e", verdict="normal", note="sale", now_us=NOW_US, window_us=HOUR_US)
     episodes.replace(conn, 7, "default", episodes=[_episode("e", 1, peak=7.0)], since_us=0)
     assert judged is not None
     assert episodes.find(conn, 7, "e") == replace(judged, peak=7.0)
     assert (judged.verdict, judged.note, judged.verdict_us) == ("normal", "sale", NOW_US)
-    assert episodes.judge(conn, 7, "other", verdict="normal", note=None, now_us=NOW_US) is None
+    assert judged.verdicts == (("normal", HOUR_US),)
+    assert episodes.judge(conn, 7, "other", verdict="normal", note=None, now_us=NOW_US, window_us=0) is None
     assert episodes.find(conn, 8, "e") is None
 
 
