@@ -83,7 +83,7 @@ class Rulebook:
         return [self.lines.line(statistic, severity, feature=name, version=self.version) for name in names]
 
     def digest(self) -> bytes:
-        """Tell two rulebooks apart by what they would decide."""
+        """Tell two rulebooks apart by what they would decide or draw."""
         settings = self.settings
         drawn = {
             statistic: [repr(one) for one in self._found(statistic, "critical")] for statistic in (*PLAIN, *STATISTICS)
@@ -95,6 +95,7 @@ class Rulebook:
             settings.min_rows,
             self.names,
             drawn,
+            [repr(self.warning_p(statistic).tolist()) for statistic in ("psi", "ks")],
         ]
         return hashlib.sha256(json.dumps(said).encode()).digest()[:16]
 
