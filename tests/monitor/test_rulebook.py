@@ -47,7 +47,7 @@ def test_budget_line() -> None:
 
 
 def test_lines_of_evidence() -> None:
-    """Evidence has the budget's line, a fixed one of its own, or none; a plain line of a ratio takes its evidence away."""
+    """Evidence has the budget's line, one of its own, or none; a plain line of a ratio takes its evidence away."""
     page = budget_line(BEFORE, 2)
     book = rulebook(
         drawn("evidence", {"mode": "fixed", "value": 7.0}, feature="x"),
@@ -86,10 +86,11 @@ def test_probabilities() -> None:
         rulebook(configuration=replace(BEFORE, timezone="Europe/Berlin")),
         rulebook(configuration=replace(BEFORE, window=HOUR_US // 2)),
         rulebook(min_rows=31),
+        rulebook(drawn("psi", None, warning={"mode": "calibrated", "p": 0.001})),
     ],
 )
 def test_digest_of_other_decisions(other: Rulebook) -> None:
-    """Whatever could open or close an episode gives another digest."""
+    """Whatever could open or close an episode, or moves a calibrated line, gives another digest."""
     assert other.digest() != rulebook().digest()
 
 
@@ -97,12 +98,12 @@ def test_digest_of_other_decisions(other: Rulebook) -> None:
     "same",
     [
         rulebook(),
-        rulebook(drawn("psi", None, warning={"mode": "fixed", "value": 0.1})),
+        rulebook(drawn("js", None, warning={"mode": "fixed", "value": 0.1})),
         rulebook(drawn("psi", {"mode": "fixed", "value": 0.25}, version="v2")),
         rulebook(drawn("psi", {"mode": "fixed", "value": 0.25}, feature="z")),
         rulebook(configuration=replace(BEFORE, late_horizon=0, time_column="at", version_column="arm")),
     ],
 )
 def test_digest_of_the_same_decisions(same: Rulebook) -> None:
-    """Warnings, other versions, other features and how rows are read change no episode."""
+    """Fixed warnings, other versions, other features and how rows are read change no episode."""
     assert same.digest() == rulebook().digest()
