@@ -71,7 +71,9 @@ def _again(conn: Connection, arm: Arm, *, monday: int) -> Resumption | None:
         return _anew(conn, arm)
     chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=monday + WEEK_US)
     at = int(np.searchsorted(arm.starts, monday))
-    return Resumption(at, state, kept_calibration(first.calibration), first.before) if same_week else Resumption(at, state)
+    return (
+        Resumption(at, state, kept_calibration(first.calibration), first.before) if same_week else Resumption(at, state)
+    )
 
 
 def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was known
