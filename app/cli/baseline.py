@@ -12,7 +12,7 @@ from app.cli.opened import COMMAND_LINE, opened
 from app.errors import NotFound
 from app.monitor import models, promotion, references
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Make and list baselines.")
 Model = Annotated[str, typer.Option(help="Name of the model.")]
 
 

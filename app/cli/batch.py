@@ -15,7 +15,7 @@ from app.cli.bar import byte_bar
 from app.cli.client import Client
 from app.cli.parcels import parcels
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Send rows from files.")
 COUNTS = ("received", "accepted", "late", "future", "rejected")
 
 

@@ -6,11 +6,9 @@ from typing import Annotated
 import typer
 
 from app.cli.opened import opened
-from app.metrics import rules as prometheus
 from app.monitor import evaluate as evaluation
 from app.monitor import status as standing
 from app.monitor.instants import read_instant
-from app.settings import Settings
 
 Model = Annotated[str, typer.Option(help="Name of the model.")]
 
@@ -19,18 +17,6 @@ def migrate() -> None:
     """Bring the database schema to the newest version."""
     with opened():
         typer.echo("the schema is at its newest version")
-
-
-def config() -> None:
-    """Print every effective setting as JSON."""
-    typer.echo(json.dumps(Settings().model_dump(mode="json", exclude={"database_url"}), indent=2))
-
-
-def rules(
-    url: Annotated[str | None, typer.Option(help="Where people reach the service, for links in alerts.")] = None,
-) -> None:
-    """Print the Prometheus recording and alerting rules."""
-    typer.echo(prometheus.text(url), nl=False)
 
 
 def evaluate(

@@ -11,7 +11,7 @@ from app.errors import Refused
 from app.monitor import keys
 from app.monitor.tokens import Token, mint
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke API keys.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

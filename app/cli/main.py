@@ -1,31 +1,34 @@
 """`driftgauge`: the command and its sub-commands."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Final
 
 import typer
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from app import __version__
-from app.cli import baseline, batch, inspect, key, serve
-from app.cli.backtest import backtest
-from app.cli.demo.run import demo
 from app.errors import ConfigurationError, DatabaseAbsentError, Problem
 
 EX_CONFIG = 78
 EX_UNAVAILABLE = 69
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(serve.serve)
-app.command()(demo)
-app.add_typer(baseline.app, name="baseline", help="Make and list baselines.")
-app.add_typer(batch.app, name="batch", help="Send rows from files.")
-app.add_typer(key.app, name="key", help="Make, list, rotate and revoke API keys.")
-for command in (inspect.migrate, inspect.config, inspect.rules, inspect.evaluate, inspect.status, backtest):
-    app.command()(command)
+COMMANDS: Final[Mapping[str, str]] = {
+    "serve": "app.cli.serve:serve",
+    "demo": "app.cli.demo.run:demo",
+    "baseline": "app.cli.baseline:app",
+    "batch": "app.cli.batch:app",
+    "key": "app.cli.key:app",
+    "migrate": "app.cli.inspect:migrate",
+    "config": "app.cli.config:config",
+    "rules": "app.cli.rules:rules",
+    "evaluate": "app.cli.inspect:evaluate",
+    "status": "app.cli.inspect:status",
+    "backtest": "app.cli.backtest:backtest",
+}
 
 
-@app.callback(invoke_without_command=True)
 def root(version: bool = typer.Option(default=False, help="Print the version and exit.")) -> None:
     """Watch models in production for covariate shift."""
     if version:
@@ -33,10 +36,32 @@ def root(version: bool = typer.Option(default=False, help="Print the version and
         raise typer.Exit
 
 
-def main(run: Callable[[], None] = app) -> None:
+def program(arguments: Sequence[str]) -> typer.Typer:
+    """Build the command for these arguments; only a sub-command that is asked for is imported, for help all are."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(root)
+    word = next((one for one in arguments if not one.startswith("-")), None)
+    for name in wanted(word, arguments):
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def wanted(word: str | None, arguments: Sequence[str]) -> list[str]:
+    """Name the sub-commands that have to be known."""
+    if word is not None and word in COMMANDS:
+        return [word]
+    return [] if "--version" in arguments else list(COMMANDS)
+
+
+def main(run: Callable[[], None] | None = None) -> None:
     """Run the command; 78 for a configuration error, 69 without a database."""
     try:
-        run()
+        (run or program(sys.argv[1:]))()
     except ConfigurationError as error:
         _end(str(error), EX_CONFIG)
     except ValidationError as error:
