@@ -179,11 +179,13 @@ def test_without_a_baseline_the_version_calibrates_itself(fourteen: tuple[Layout
 
 
 def test_episodes_of_plain_scores_pass_through(fourteen: tuple[Layout, Windows]) -> None:
-    """Where evidence of nulls and of the volume has no line, open episodes of these names are not evidence's to close."""
+    """Where evidence of nulls and of the volume has no line, open episodes of these names stay open."""
     place, windows = fourteen
     lines = np.full((4, 2), np.inf)
     settings = replace(SETTINGS, lines=lines, volume_line=np.inf)
-    plain = tuple(Episode("default", feature, name, 0, None, 1.0) for feature, name in (("", "volume"), ("x", "null_ratio")))
+    plain = tuple(
+        Episode("default", feature, name, 0, None, 1.0) for feature, name in (("", "volume"), ("x", "null_ratio"))
+    )
     reference = windows.part(0, EIGHT_WEEKS)
     calibration = refit(
         place,

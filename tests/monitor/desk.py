@@ -74,9 +74,7 @@ class Desk:
 
     def reference(self, path: Path, *, activate: bool = True) -> dict[str, Any]:
         """Make a baseline from a file."""
-        return create_from_file(
-            self.service, self.name, path, content_type=None, activate=activate, author=AUTHOR
-        )
+        return create_from_file(self.service, self.name, path, content_type=None, activate=activate, author=AUTHOR)
 
     def rows(self, rows: Sequence[object], batch: str = "b1", **said: Any) -> dict[str, Any]:
         """Deliver rows."""

@@ -41,7 +41,7 @@ def test_horizon_and_tolerance_are_inclusive() -> None:
 
 
 def test_rows_without_a_time_take_the_receipt_time() -> None:
-    """null and a missing key are counted as untimed, in the window of now."""
+    """Null and a missing key are counted as untimed, in the window of now."""
     found = arrived([{"timestamp": None}, {}, {"timestamp": NOW - HOUR_US}])
     assert found.starts.tolist() == [NOW, NOW, NOW - HOUR_US]
     assert found.timed.tolist() == [False, False, True]
@@ -94,7 +94,7 @@ def test_local_times() -> None:
 def test_versions(version: str | None, fallback: str) -> None:
     """A row's version is its column if that holds a lawful name, else the delivery's, else `default`."""
     column = replace(CLOCKWORK, version_column="arm")
-    values = ["v7", None, "", "a\nb", "x" * 257, ".", 7, True, {}, "v7", fallback]
+    values: list[object] = ["v7", None, "", "a\nb", "x" * 257, ".", 7, True, {}, "v7", fallback]
     found = arrived([{"arm": value} for value in values], column, version=version)
     named = [found.versions[arm] for arm in found.arms.tolist()]
     assert named == ["v7", *[fallback] * 5, "7", "true", fallback, "v7", fallback]

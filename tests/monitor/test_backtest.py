@@ -49,7 +49,7 @@ def stored(desk: Desk) -> list[tuple[object, ...]]:
 
 
 def test_equals_what_was_found_live(learnt: Desk) -> None:
-    """Two versions, a fault over a Monday and a fixed line on it: live in pieces, and at once under the same settings."""
+    """Two versions, a fault over a Monday and a fixed line on it: live in pieces, then at once as it was set."""
     put(learnt.service, "m", HALF, author=AUTHOR)
     traffic = nulls(learnt, drawn(learnt, 2 * WEEK), WEEK - 12, WEEK + 12)
     for first, last in ((0, 10), (10, WEEK - 5), (WEEK - 5, WEEK + 3), (WEEK + 3, 2 * WEEK)):
@@ -101,9 +101,7 @@ def test_the_baselines_own_weeks(learnt: Desk) -> None:
         own = Arm.of_baseline(read, learnt.watched.id, baseline_id, learnt.service.catalog.baseline(baseline_id))
         lines = lines_of(read, learnt.watched, own.baseline)
         book = Rulebook.of(learnt.watched.configuration, own.baseline, lines=lines, version="default", min_rows=30)
-        fits = [
-            fit_week(read, own, book, state=own.beginning(), monday=MONDAY + week * WEEK_US) for week in (0, 1, 2)
-        ]
+        fits = [fit_week(read, own, book, state=own.beginning(), monday=MONDAY + week * WEEK_US) for week in (0, 1, 2)]
     assert [fit.rows.tolist() for fit in fits] == [
         [WEEK * ROWS_AN_HOUR] * 2,
         [WEEK * ROWS_AN_HOUR] * 2,

@@ -69,10 +69,11 @@ def test_kinds_are_decided_on_the_first_rows(desk: Desk, monkeypatch: pytest.Mon
     monkeypatch.setattr(road, "INFERENCE_ROWS", 12)
     desk.configure()
     rows: list[dict[str, object]] = [
-        {"nine": n if n else "a", "eight": n if n > 1 else "a", "text": f"{n}.5", "flag": n > 3, "nothing": None}
+        {"nine": n or "a", "eight": n if n > 1 else "a", "text": f"{n}.5", "flag": n > 3, "nothing": None}
         for n in range(10)
     ]
-    rows += [{"nine": None}, {}] + [{"nine": "a", "nothing": "a"}] * 30
+    rows += [{"nine": None}, {}]
+    rows += [{"nine": "a", "nothing": "a"} for _ in range(30)]
     baseline, _ = read(desk, lines(desk, rows))
     assert kinds(baseline) == {
         "nine": "numeric",
@@ -86,12 +87,18 @@ def test_kinds_are_decided_on_the_first_rows(desk: Desk, monkeypatch: pytest.Mon
 def test_declared_kinds_and_missing_columns(desk: Desk) -> None:
     """A declared kind stands against the values; a declared column that no row has is all null."""
     desk.configure(
-        features={"x": {"kind": "categorical"}, "y": {"kind": "numeric"}, "z": {"kind": "categorical", "role": "outcome"}}
+        features={
+            "x": {"kind": "categorical"},
+            "y": {"kind": "numeric"},
+            "z": {"kind": "categorical", "role": "outcome"},
+        }
     )
     baseline, _ = read(desk, lines(desk, [{"x": 1}, {"x": 2, "w": "a"}]))
     assert kinds(baseline) == {"x": "categorical", "w": "categorical", "y": "numeric", "z": "categorical"}
     for f, feature in enumerate(baseline.features[2:], 2):
-        held = {one.kind.value: n for one, n in zip(baseline.bins_of(f), baseline.counts[baseline.slice_of(f)], strict=True)}
+        held = {
+            one.kind.value: n for one, n in zip(baseline.bins_of(f), baseline.counts[baseline.slice_of(f)], strict=True)
+        }
         assert held["null"] == 2, feature.name
     assert baseline.features[3].role == "outcome"
 

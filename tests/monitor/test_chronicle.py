@@ -1,6 +1,5 @@
 """The walk through weeks, taken up where it has to be."""
 
-
 import pytest
 from sqlalchemy import text
 

@@ -76,7 +76,9 @@ def test_one_space_of_ids(small: Desk) -> None:
 def test_late_and_future(small: Desk) -> None:
     """A window is late when it ended before the horizon, and future when it starts beyond the tolerance."""
     small.at(MONDAY + 24 * HOUR_US)
-    document = posted(*[window(n + 1, start=instant_text(MONDAY + h * HOUR_US)) for n, h in enumerate((-2, -1, 24, 25))])
+    document = posted(
+        *[window(n + 1, start=instant_text(MONDAY + h * HOUR_US)) for n, h in enumerate((-2, -1, 24, 25))]
+    )
     assert small.binned(document)["rows"] == {"received": 10, "accepted": 5, "late": 1, "future": 4, "rejected": 0}
     assert small.binned(document, "h2", backfill=True)["rows"]["late"] == 0
 

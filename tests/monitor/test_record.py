@@ -90,7 +90,7 @@ def test_one_batch_over_two_baselines(small: Desk) -> None:
 
 
 def test_versions_of_rows(small: Desk) -> None:
-    """Versions in the rows are counted apart; the receipt has one entry for the window, and the column is no feature."""
+    """Versions in the rows are counted apart; the receipt has one entry for the window, the column is no feature."""
     small.configure(version_column="arm")
     receipt = small.rows([{"x": 1, "arm": "a"}, {"x": 2, "arm": "b"}, {"x": 3}], version="c")
     assert receipt["windows"] == [{"start": instant_text(MONDAY), "rows": 3}]

@@ -1,0 +1,52 @@
+"""From stored scores to the drift series."""
+
+import threading
+
+from app.drift.context import HOUR_US
+from app.monitor.gauges import publish
+from app.monitor.thresholds import put
+from app.storage import models
+from monitor.desk import AUTHOR, MONDAY, Desk
+
+
+def series(desk: Desk) -> dict[str, str]:
+    """What a scrape gives, by series."""
+    text = desk.service.page.render("", "")[0].decode()
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def test_a_page_is_never_older_than_the_one_before(small: Desk) -> None:
+    """Who waits for its turn to publish reads what is there when its turn comes."""
+    service = small.service
+    publish(service)
+    name = 'drift_alert_budget_pages_per_month{model="m"}'
+    assert float(series(small)[name]) == 1
+    waiting = threading.Thread(target=publish, args=(service,))
+    with service.publishing:
+        waiting.start()
+        with service.database.transaction() as conn:
+            model = models.find(conn, "m")
+            assert model is not None
+            config = {**model.config, "alert_budget": {"pages_per_month": 7.0}}
+            models.change(conn, model, config=config, features=model.features)
+        assert float(series(small)[name]) == 1
+    waiting.join()
+    assert float(series(small)[name]) == 7
+
+
+def test_life_of_a_version(small: Desk) -> None:
+    """First only when its last row came, then the window, its rows and its lines; the model's end ends them all."""
+    small.at(MONDAY + 1).rows([{"x": 1, "colour": "red"}] * 40)
+    publish(small.service)
+    arm = 'model="m",version="default"'
+    assert f"drift_window_rows{{{arm}}}" not in series(small)
+    assert float(series(small)[f"drift_last_row_timestamp_seconds{{{arm}}}"]) == (MONDAY + 1) / 1e6
+    small.at(MONDAY + HOUR_US).evaluate()
+    document = {"statistic": "js", "feature": "x", "version": None, "warning": None}
+    put(small.service, "m", document | {"critical": {"mode": "fixed", "value": 0.125}}, author=AUTHOR)
+    shown = series(small)
+    assert float(shown[f"drift_window_rows{{{arm}}}"]) == 40
+    assert float(shown[f"drift_window_end_timestamp_seconds{{{arm}}}"]) == (MONDAY + HOUR_US) / 1e6
+    assert float(shown[f'drift_feature_mean{{{arm},feature="x"}}']) == 1
+    assert float(shown[f'drift_score_threshold{{{arm},feature="x",statistic="js",severity="critical"}}']) == 0.125
+    assert f'drift_score_threshold{{{arm},feature="colour",statistic="js",severity="critical"}}' not in shown
