@@ -1,6 +1,7 @@
 """The road of a window: folded counts, scores, evidence, episodes, gauges."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ from app.storage.turns import take_turn
 
 TURN_S = 600.0
 FOLD_S = 60.0
+
+
+class TakenError(Exception):
+    """Another replica evaluates the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +64,19 @@ def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evalu
         if not due and service.judged_under.get(watched.id) == settings:
             return done
         versions = windows.versions(read, watched.id)
-    for version in versions:
-        while (walked := _step(service, watched, version, wait=wait)) is not None:
-            done += walked
-    service.judged_under[watched.id] = settings
+    with suppress(TakenError):
+        for version in versions:
+            while (walked := _step(service, watched, version, wait=wait)) is not None:
+                done += walked
+        service.judged_under[watched.id] = settings
     return done
 
 
 def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Evaluation | None:
-    """Walk one week of one version and commit it; None when nothing is left to walk, or it is not our turn."""
+    """Walk one week of one version and commit it; None when nothing is left to walk."""
     with service.database.transaction(deadline_s=TURN_S) as conn:
         if not take_turn(conn, watched.id, wait=wait):
-            return None
+            raise TakenError
         with service.database.snapshot(deadline_s=TURN_S) as read:
             arms = arms_of(service, read, watched, version)
             for arm in arms:
