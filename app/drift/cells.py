@@ -66,30 +66,43 @@ def straddle(grid: Grid, *, starts: Ints, slots: Ints, lean: Floats) -> tuple[In
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What the cells of one level hold without one block each, (keys, B), and the key of every window, (W,)."""
+    """What the cells of one level hold without one block each, (keys, B), and the key of every window, (W,).
+
+    `own`, (keys, B), is what was left out, `first`, (keys,), one window of each.
+    """
 
     left: Ints
     key: Ints
+    own: Ints
+    first: Ints
 
     @classmethod
-    def of(cls, counts: Ints, sums: Ints, *, cell: Ints, block: Ints) -> "_Rest":
-        """Leave out each window's block, and from six blocks on its neighbours, from the sums, (R, B), of its cell."""
+    def of(cls, counts: Ints, sums: Ints, *, cell: Ints, block: Ints, finer: "_Rest | None" = None) -> "_Rest":
+        """Leave out each window's block, and from six blocks on its neighbours, from the sums, (R, B), of its cell.
+
+        What the cells of a finer level hold of each block need only be added up.
+        """
         span = int(block.max() - block.min()) + 3 if len(block) else 1
         number = cell * span + (block - block.min() + 1 if len(block) else block)
-        kept, key = np.unique(number, return_inverse=True)
-        own = _added(counts, key, cells=len(kept))
+        if finer is None:
+            kept, first, key = np.unique(number, return_index=True, return_inverse=True)
+            own = _added(counts, key, cells=len(kept))
+        else:
+            kept, index, part = np.unique(number[finer.first], return_index=True, return_inverse=True)
+            first, key = finer.first[index], part[finer.key]
+            own = _added(finer.own, part, cells=len(kept))
         left = sums[kept // span] - own
         if len(np.unique(block)) >= _WIDE:
-            for step in (-1, 1):
-                at = np.searchsorted(kept, kept + step)
-                found = (at < len(kept)) & (kept[np.minimum(at, len(kept) - 1)] == kept + step)
-                left[found] -= own[at[found]]
-        return cls(left, key)
+            beside = (kept[1:] == kept[:-1] + 1)[:, None]
+            np.subtract(left[1:], own[:-1], out=left[1:], where=beside)
+            np.subtract(left[:-1], own[1:], out=left[:-1], where=beside)
+        return cls(left, key, own, first)
 
     def error(self, p: Floats, layout: Layout) -> Floats:
         """TVD of every window's shares, (W, B), against the rest of its cell, (W, F); NaN where nothing is left."""
         rows = np.add.reduceat(self.left, layout.offsets[:-1], axis=1)
-        q = self.left / np.repeat(np.where(rows > 0, rows, np.nan), layout.sizes, axis=1)
+        q = np.repeat(np.where(rows > 0, rows, np.nan), layout.sizes, axis=1)
+        np.divide(self.left, q, out=q)
         gap = q[self.key]
         np.subtract(p, gap, out=gap)
         np.abs(gap, out=gap)
@@ -97,12 +110,18 @@ class _Rest:
 
 
 def _added(values: NDArray[np.integer], number: Ints, *, cells: int) -> Ints:
+    if not len(number):
+        return np.zeros((cells, *values.shape[1:]), dtype=values.dtype)
+    order = np.argsort(number, kind="stable")
+    ordered = number[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    sums = values[order].astype(values.dtype, copy=False)
+    if len(starts) < len(sums):
+        sums = np.add.reduceat(sums, starts, axis=0, dtype=values.dtype)
+    if len(starts) == cells:
+        return sums
     out = np.zeros((cells, *values.shape[1:]), dtype=values.dtype)
-    if len(number):
-        order = np.argsort(number, kind="stable")
-        ordered = number[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0, dtype=values.dtype)
+    out[ordered[starts]] = sums
     return out
 
 
@@ -129,19 +148,20 @@ def resolved(chosen: Ints, windows: Ints, *, grid: Grid) -> Ints:
 
 
 def cells_of(  # noqa: PLR0913 - a window is told by all of them
-    counts: Ints, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools, block: Ints
+    counts: Ints, x: Floats, judged: Bools, *, slots: Ints, grid: Grid, layout: Layout, own: Bools, block: Ints
 ) -> Cells:
     """Group accepted counts, (W, B), choose each feature's level, and resolve thin cells to coarser ones.
 
     The level is the one with the least mean leave-one-out error among those whose cells hold five windows; a tie goes
-    to the finer. `judged`, shape (W, F), marks the windows that count in the choice.
+    to the finer. `judged`, shape (W, F), marks the windows that count in the choice; x is the counts as floats.
     """
     cells, first = grid.cells()
     sums = group(counts, slots, grid=grid)
-    rows = np.add.reduceat(counts, layout.offsets[:-1], axis=1)
+    rows = np.add.reduceat(counts if counts.dtype == np.int64 else x, layout.offsets[:-1], axis=1).astype(np.int64)
     windows = group((rows > 0).astype(np.int64), slots, grid=grid)
     own_rows = group(np.where(own[:, None], rows, 0), slots, grid=grid)
-    p = counts / np.repeat(np.where(rows > 0, rows, 1), layout.sizes, axis=1)
+    p = np.repeat(np.where(rows > 0, rows, 1).astype(np.float64), layout.sizes, axis=1)
+    np.divide(x, p, out=p)
     errors = np.full((LEVELS, layout.features), np.inf)
     seen = np.maximum(np.count_nonzero(judged, axis=0), 1)
     rests: dict[int, _Rest] = {}
@@ -151,7 +171,7 @@ def cells_of(  # noqa: PLR0913 - a window is told by all of them
         enough = (full.sum(axis=0) >= CELL_SHARE * seen) | (level == LEVELS - 1)
         if not enough.any():
             continue
-        rests[level] = _Rest.of(counts, sums, cell=mine, block=block)
+        rests[level] = _Rest.of(counts, sums, cell=mine, block=block, finer=rests.get(level - 1))
         error = rests[level].error(p, layout)
         usable = judged & np.isfinite(error)
         mean = down(np.where(usable, error, 0.0)) / np.maximum(usable.sum(axis=0), 1)

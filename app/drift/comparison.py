@@ -36,12 +36,15 @@ def compare(current: Floats, reference: Floats, *, layout: Layout, pseudo: Float
         m[:, fresh] += pseudo[:, fresh]
     both = (n > 0) & (m > 0)
     n_safe, m_safe = np.where(n > 0, n, 1.0), np.where(m > 0, m, 1.0)
-    p = current / np.repeat(n_safe, sizes, axis=1)
-    q = reference / np.repeat(m_safe, sizes, axis=1)
+    p, q = np.repeat(n_safe, sizes, axis=1), np.repeat(m_safe, sizes, axis=1)
+    np.divide(current, p, out=p)
+    np.divide(reference, q, out=q)
     least = np.repeat(0.5 / np.maximum(m_safe, 1.0), sizes, axis=1)
-    clear = np.clip(q, least, 1.0 - least)
+    v = np.maximum(q, least)
+    np.minimum(v, np.subtract(1.0, least, out=least), out=v)
+    v *= np.subtract(1.0, v, out=least)
     e = np.where(both, 1.0 / n_safe + 1.0 / m_safe, np.nan)
-    return Comparison(p=p, q=q, v=clear * (1.0 - clear), n=n, m=m, e=e)
+    return Comparison(p=p, q=q, v=v, n=n, m=m, e=e)
 
 
 def straddling(one: Comparison, other: Comparison, part: Floats) -> Comparison:

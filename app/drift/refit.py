@@ -1,9 +1,10 @@
 """Fit a calibration to a reference, a few features at a time."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.drift import distance, normal, tail, volume, wobble
 from app.drift.autocorrelation import factor
@@ -18,7 +19,7 @@ from app.drift.sums import down
 from app.drift.tail import LEAST_LOG, Tail
 from app.drift.trailing import Trailing
 
-CHUNK: Final = 200_000
+CHUNK: Final = 400_000
 """Window-bins worked on at once: what a cache holds, and what bounds the memory."""
 _LEAST_LIVE: Final = 30
 _SMALL: Final = 2**31
@@ -53,6 +54,7 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     slots = grid.slot(reference.starts)
     lean = leaning(grid, starts=reference.starts, slots=slots)
     parts: list[Calibration] = []
+    sums = np.zeros((int(grid.cells()[1][-1]), int(layout.offsets[-1])), dtype=np.uint32)
     everyone = np.ones(len(reference), dtype=np.bool_)
     accepted = everyone if reference.volume_accepted is None else reference.volume_accepted
     rows = volume.fit(reference.rows, reference.starts, accepted=accepted, grid=grid)
@@ -61,21 +63,22 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     while first < layout.features:
         last = int(np.searchsorted(layout.offsets, layout.offsets[first] + per, side="right")) - 1
         last = min(max(last, first + 1), layout.features)
-        parts.append(
-            _part(
-                layout,
-                reference,
-                first=first,
-                last=last,
-                slots=slots,
-                grid=grid,
-                least=min_rows,
-                rows=rows,
-                lean=lean,
-            )
+        part = _part(
+            layout,
+            reference,
+            first=first,
+            last=last,
+            slots=slots,
+            grid=grid,
+            least=min_rows,
+            rows=rows,
+            lean=lean,
         )
+        sums = sums.astype(np.promote_types(sums.dtype, part.sums.dtype), copy=False)
+        sums[:, layout.offsets[first] : layout.offsets[last]] = part.sums
+        parts.append(replace(part, sums=part.sums[:, :0].copy()))
         first = last
-    return joined(parts)
+    return _joined(parts, sums)
 
 
 def _part(  # noqa: PLR0913 - a part needs all that the whole does
@@ -92,16 +95,17 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
 ) -> Calibration:
     layout = whole.part(first, last)
     features = layout.features
-    counts = reference.counts[:, whole.offsets[first] : whole.offsets[last]].astype(np.int64)
+    mine = reference.counts[:, whole.offsets[first] : whole.offsets[last]]
+    x = mine.astype(np.float64)
+    counts: NDArray[Any] = mine.astype(np.int32 if x.sum() < _SMALL else np.int64)
     if reference.accepted is not None:
-        counts *= np.repeat(reference.accepted[:, first:last], layout.sizes, axis=1)
-    if counts.sum(dtype=np.float64) < _SMALL:
-        counts = counts.astype(np.int32)
-    x = counts.astype(np.float64)
+        taken = np.repeat(reference.accepted[:, first:last], layout.sizes, axis=1)
+        counts *= taken
+        x *= taken
     n = np.add.reduceat(x, layout.offsets[:-1], axis=1)
     judged = n >= max(least, 1)
     block = blocks(reference.starts)
-    cells = cells_of(counts, judged, slots=slots, grid=grid, layout=layout, own=reference.own, block=block)
+    cells = cells_of(counts, x, judged, slots=slots, grid=grid, layout=layout, own=reference.own, block=block)
     row = cells.row_of[slots]
     own = np.where(reference.own[:, None], n, 0.0)
     column = np.arange(features)
@@ -123,8 +127,9 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
         scores.append(risen)
         laws.append(tail.fit(risen, known, day=day))
     sums = counts.sum(axis=0, dtype=np.int64)
-    inside = counts if reference.own.all() else np.where(reference.own[:, None], counts, 0)
-    psi, ks = _published(counts, inside, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
+    exact: NDArray[Any] = counts if counts.dtype == np.int64 else x
+    inside = exact if reference.own.all() else np.where(reference.own[:, None], exact, 0)
+    psi, ks = _published(exact, inside, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
     days = np.array([len(np.unique(day[judged[:, f]])) for f in range(features)], dtype=np.int64)
     used = np.zeros((len(cells.sums), features), dtype=np.bool_)
     used[cells.row_of, column] = True
@@ -158,11 +163,15 @@ def _wobble(seen: Comparison, judged: Bools, *, layout: Layout, own: Bools) -> t
     weight = np.repeat(judged, layout.sizes, axis=1).astype(np.float64)
     fresh = layout.unseen[layout.unseen != ABSENT]
     weight[np.ix_(own, fresh)] = 0.0
-    d = seen.p - seen.q
-    e = np.repeat(np.where(judged, seen.e, 1.0), layout.sizes, axis=1)
     count = np.maximum(down(weight), 1.0)
-    expected = down(weight * seen.p * np.repeat(seen.n, layout.sizes, axis=1)) / count
-    sampling, lasting = wobble.fit(d * d / seen.v, e, weight=weight, expected=expected)
+    rows = weight * seen.p
+    rows *= np.repeat(seen.n, layout.sizes, axis=1)
+    expected = down(rows) / count
+    y = np.subtract(seen.p, seen.q, out=rows)
+    y *= y
+    y /= seen.v
+    e = np.repeat(np.where(judged, seen.e, 1.0), layout.sizes, axis=1)
+    sampling, lasting = wobble.fit(y, e, weight=weight, expected=expected)
     few = weight[:, fresh].sum(axis=0) < _LEAST_LIVE
     novelty = layout.novelty[layout.unseen != ABSENT]
     sampling[fresh] = np.where(few, 1.0, sampling[fresh])
@@ -172,15 +181,20 @@ def _wobble(seen: Comparison, judged: Bools, *, layout: Layout, own: Bools) -> t
 
 def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout: Layout) -> Floats:
     """Give z of every bin, (W, B): the difference of shares in units of its normal wobble; 0 where unknown."""
-    e = np.repeat(np.where(np.isfinite(seen.e), seen.e, 1.0), layout.sizes, axis=1)
-    known = np.repeat(np.isfinite(seen.e), layout.sizes, axis=1)
-    variance = seen.v * (sampling * e + lasting)
-    z = (seen.p - seen.q) / np.sqrt(variance if seen.extra is None else variance + seen.extra)
-    return np.where(known, z, 0.0)
+    known = np.isfinite(seen.e)
+    e = np.repeat(np.where(known, seen.e, 1.0), layout.sizes, axis=1)
+    e *= sampling
+    e += lasting
+    e *= seen.v
+    if seen.extra is not None:
+        e += seen.extra
+    z = seen.p - seen.q
+    z /= np.sqrt(e, out=e)
+    return z if known.all() else np.where(np.repeat(known, layout.sizes, axis=1), z, 0.0)
 
 
 def _published(  # noqa: PLR0913 - a fit takes each of them
-    counts: Ints, inside: Ints, *, layout: Layout, judged: Bools, row: Ints, rows: int, day: Ints
+    counts: NDArray[Any], inside: NDArray[Any], *, layout: Layout, judged: Bools, row: Ints, rows: int, day: Ints
 ) -> tuple[Normal, Normal]:
     beside = np.maximum(layout.baseline[None, :] - inside, 0)
     n = np.add.reduceat(counts, layout.offsets[:-1], axis=1).astype(np.float64)
@@ -205,15 +219,15 @@ def _normals(norms: list[Normal]) -> Normal:
     )
 
 
-def joined(parts: list[Calibration]) -> Calibration:
-    """Put calibrations of neighbouring features side by side."""
+def _joined(parts: list[Calibration], sums: NDArray[np.integer]) -> Calibration:
+    """Put calibrations of neighbouring features side by side; their sums, by far the largest, already are."""
 
     def beside(name: str, axis: int) -> Any:
         return np.concatenate([getattr(part, name) for part in parts], axis=axis)
 
     return Calibration(
         row_of=beside("row_of", 1),
-        sums=beside("sums", 1),
+        sums=sums,
         own_rows=beside("own_rows", 1),
         level=beside("level", 0),
         sampling=beside("sampling", 0),

@@ -29,10 +29,11 @@ class Wobble:
 def _capped(y: Floats, weight: Floats, share: float) -> Floats:
     """Cut each column of y, shape (W, B), at its upper quantile among the windows that count."""
     if not len(y):
-        return y
+        return y.copy()
     count = np.count_nonzero(weight, axis=0)
     rank = len(y) - np.maximum(count - np.floor(share * np.maximum(count - 1, 0)).astype(np.int64), 1)
-    ordered = np.partition(np.where(weight > 0, y, -1.0), np.unique(rank), axis=0)
+    ordered = np.where(weight > 0, y, -1.0)
+    ordered.partition(np.unique(rank), axis=0)
     cap = np.take_along_axis(ordered, rank[None, :], axis=0)
     return np.asarray(np.minimum(y, np.maximum(cap, 0.0)))
 
@@ -47,18 +48,24 @@ def fit(
     """
     count = np.maximum(down(weight), 1.0)
     y = _capped(y, weight, cap)
-    mean_y = down(weight * y) / count
-    mean_e = down(weight * e) / count
-    w = weight / np.maximum(e + np.maximum(mean_y - mean_e, 0.0), 1e-300)
+    spare = weight * y
+    mean_y = down(spare) / count
+    mean_e = down(np.multiply(weight, e, out=spare)) / count
+    w = e + np.maximum(mean_y - mean_e, 0.0)
+    np.maximum(w, 1e-300, out=w)
+    np.divide(weight, w, out=w)
     s0 = down(w)
     safe = np.where(s0 > 0, s0, 1.0)
-    e_bar, y_bar = down(w * e) / safe, down(w * y) / safe
-    centred = e - e_bar
-    spread = down(w * centred * centred) / safe
-    slope = down(w * centred * y) / safe
+    y_bar = down(np.multiply(w, y, out=spare)) / safe
+    e_bar = down(np.multiply(w, e, out=spare)) / safe
+    along = down(np.multiply(spare, y, out=spare)) / safe
+    centred = np.subtract(e, e_bar, out=spare)
+    w *= centred
+    slope = down(np.multiply(w, y, out=y)) / safe
+    spread = down(np.multiply(w, centred, out=w)) / safe
     flat = spread <= _SAME * e_bar * e_bar
     a = np.where(flat, 1.0, slope / np.where(flat, 1.0, spread))
-    through = down(w * e * y) / safe / np.maximum(spread + e_bar * e_bar, 1e-300)
+    through = along / np.maximum(spread + e_bar * e_bar, 1e-300)
     a = np.where(y_bar - a * e_bar < 0, through, a)
     least = np.full(a.shape, _LEAST_SAMPLING)
     if expected is not None:
