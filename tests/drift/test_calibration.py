@@ -119,6 +119,19 @@ def test_a_bad_feature_touches_no_other(twelve: tuple[Layout, Windows]) -> None:
     alike(one.part(2, 34, 51), other.part(2, 34, 51))
 
 
+def test_counts_too_large_for_half_the_memory(twelve: tuple[Layout, Windows]) -> None:
+    """Features beside one whose sums need more bits keep theirs, whichever comes first and however they are chunked."""
+    place, windows = twelve
+    for large in range(3):
+        counts = windows.counts.copy()
+        counts[:, 17 * large : 17 * large + 17] *= 10**9
+        reference = trailing(Windows(windows.starts, counts, windows.rows))
+        one = refit(place, reference, grid=hourly(), chunk=1)
+        assert one.sums.dtype == np.int64
+        assert one.sums.max() > 2**32
+        alike(one, refit(place, reference, grid=hourly()))
+
+
 def test_masked_windows_are_as_if_they_were_not_there(twelve: tuple[Layout, Windows]) -> None:
     """A window that may not vouch for a feature changes nothing of it."""
     place, windows = twelve
