@@ -5,6 +5,7 @@ from concurrent.futures import TimeoutError as LateError
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app import failpoints
 from app.drift.columns import Column, Kind
@@ -122,34 +123,39 @@ def _deltas(service: Service, watched: Watched, table: Table, *, arrival: Arriva
     """Count the accepted rows by baseline, version and window."""
     if not len(arrival.rows):
         return (), watched.activation(service.now_us()).number
-    cells = np.stack([arrival.starts, arrival.arms.astype(np.int64)])
-    groups, membership = np.unique(cells, axis=1, return_inverse=True)
-    if groups.shape[1] > service.policy.max_windows:
-        raise Refused(
-            "too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {groups.shape[1]}"
-        )
-    activations = [watched.activation(int(start)) for start in groups[0]]
+    starts, arms, membership = _cells(arrival)
+    if len(starts) > service.policy.max_windows:
+        raise Refused("too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {len(starts)}")
+    activations = [watched.activation(start) for start in starts]
     deltas: list[Delta] = []
     for baseline_id in sorted({activation.baseline_id for activation in activations}):
         mine = np.array([activation.baseline_id == baseline_id for activation in activations])
         rank = np.cumsum(mine) - 1
-        chosen = mine[membership.ravel()]
+        chosen = mine[membership]
         rows = arrival.rows[chosen]
         baseline = service.catalog.baseline(baseline_id)
         kinds = {feature.name: feature.kind for feature in baseline.features}
         columns = columns_of(table, kinds)
         if len(rows) != table.rows:
             columns = {name: column.take(rows) for name, column in columns.items()}
-        counted = count(baseline, columns, rank[membership.ravel()[chosen]], int(mine.sum()))
+        counted = count(baseline, columns, rank[membership[chosen]], int(mine.sum()))
         for position, group in enumerate(np.flatnonzero(mine)):
             deltas.append(
                 Delta(
                     baseline_id=baseline_id,
-                    version=arrival.versions[int(groups[1, group])],
-                    window_start_us=int(groups[0, group]),
+                    version=arrival.versions[arms[group]],
+                    window_start_us=starts[group],
                     rows=int(counted.rows[position]),
                     counts=counted.counts[position],
                     sums=counted.sums[position],
                 )
             )
     return tuple(deltas), max(activation.number for activation in activations)
+
+
+def _cells(arrival: Arrival) -> tuple[list[int], list[int], NDArray[np.int64]]:
+    """Give start and arm of every window and version among the rows, ascending, and which of them each row is in."""
+    starts, of_start = np.unique(arrival.starts, return_inverse=True)
+    width = len(arrival.versions)
+    cells, membership = np.unique(of_start * width + arrival.arms, return_inverse=True)
+    return starts[cells // width].tolist(), (cells % width).tolist(), membership

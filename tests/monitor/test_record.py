@@ -134,3 +134,16 @@ def test_stored_settings_are_those_in_force(small: Desk) -> None:
     small.configure(late_horizon="2h")
     assert restored(small.watched.model.config).late_horizon == 2 * HOUR_US
     assert small.rows([{"x": 1, "timestamp": MONDAY - 2 * HOUR_US - 1}])["rows"]["late"] == 1
+
+
+def test_windows_and_versions_interleaved(small: Desk) -> None:
+    """Every row is counted in its own hour and version, however they are mixed."""
+    small.configure(version_column="arm")
+    small.at(MONDAY + 2 * HOUR_US)
+    mixed = [(2, "b", 1), (0, "a", 2), (1, "b", 3), (0, "b", 1), (2, "a", 4), (0, "a", 1)]
+    rows = [{"x": 1, "timestamp": MONDAY + h * HOUR_US, "arm": arm} for h, arm, n in mixed for _ in range(n)]
+    receipt = small.rows(rows)
+    assert [one["rows"] for one in receipt["windows"]] == [4, 3, 5]
+    baseline_id = small.watched.schedule[0].baseline_id
+    hours = {arm: [((at - MONDAY) // HOUR_US, n) for at, n in small.counts(baseline_id, arm)] for arm in "ab"}
+    assert hours == {"a": [(0, 3), (2, 4)], "b": [(0, 1), (1, 3), (2, 1)]}
