@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,24 +14,14 @@ from app.drift.context import Grid
 from app.drift.evidence import line
 from app.drift.judgement import STATISTICS
 from app.drift.replay import Settings
+from app.drift.scores import Statistic
 from app.monitor.catalog import Watched
 from app.monitor.configuration import Configuration
 from app.monitor.lines import BUDGET, CALIBRATED, FIXED, Line, Lines
 from app.storage import thresholds
 from app.storage.database import Connection
 
-PLAIN = (
-    "psi",
-    "ks",
-    "js",
-    "tvd",
-    "wasserstein",
-    "ratio",
-    "null_ratio",
-    "unseen_ratio",
-    "invalid_ratio",
-    "volume",
-)
+PLAIN: Final = tuple(one.value for one in Statistic if one is not Statistic.EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
