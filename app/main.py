@@ -81,7 +81,6 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         prune_interval_us=settings.prune_interval,
         close_delay_us=settings.close_delay,
         min_rows=settings.min_rows,
-        min_reference_windows=settings.min_reference_windows,
         ledger_retention_us=settings.ledger_retention,
         ledger_margin_us=settings.ledger_margin,
         request_deadline_us=settings.request_deadline,

@@ -49,7 +49,6 @@ class Settings(BaseSettings):
     prune_interval: Duration = Field("10m", validate_default=True, description="Pause between prunings.")
     close_delay: Duration = Field("0s", validate_default=True, description="Wait after a window's end.")
     min_rows: Count = Field(30, description="Rows a window needs to be scored.")
-    min_reference_windows: Count = Field(200, description="Reference windows a calibration asks for.")
     ledger_retention: Duration = Field("72h", validate_default=True, description="How long a batch id is remembered.")
     ledger_margin: Duration = Field("1h", validate_default=True, description="Safety margin within the retention.")
     pairing_timeout: Duration = Field("30s", validate_default=True, description="Wait for the other half of a pair.")

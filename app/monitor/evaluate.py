@@ -1,6 +1,6 @@
 """The road of a window: folded counts, scores, evidence, episodes, gauges."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,8 +15,9 @@ from app.monitor.incidents import keep
 from app.monitor.judged import HIDDEN
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
-from app.storage import exposition, fold, scores, thresholds, windows
+from app.storage import exposition, fold, models, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
+from app.storage.thresholds import StoredThreshold
 from app.storage.turns import take_turn
 
 TURN_S = 600.0
@@ -51,6 +52,23 @@ def fold_all(service: Service, model_id: int, *, wait: bool = False) -> int:
         total += folded
 
 
+def due(service: Service) -> Iterator[Watched]:
+    """Give the models with a closed window that changed, or with settings under which nothing was judged yet."""
+    with service.database.snapshot() as read:
+        oldest = windows.oldest_dirty(read)
+        stored = thresholds.all_models(read)
+        living = models.listed(read)
+    for model in living:
+        watched = service.catalog.watched(model.name)
+        changed = service.judged_under.get(model.id) != _settings(watched, stored.get(model.id, []))
+        if changed or oldest.get(model.id, closed_before(service, watched)) < closed_before(service, watched):
+            yield watched
+
+
+def _settings(watched: Watched, stored: Sequence[StoredThreshold]) -> object:
+    return watched.model.revision, tuple(map(repr, stored))
+
+
 def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evaluation:
     """Walk every version on from its last walked window, or from the week of the first window that changed.
 
@@ -59,9 +77,9 @@ def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evalu
     fold_all(service, watched.id, wait=wait)
     done = Evaluation()
     with service.database.snapshot() as read:
-        settings = (watched.model.revision, tuple(map(repr, thresholds.listed(read, watched.id))))
-        due = windows.dirty(read, watched.id, start_before_us=closed_before(service, watched))
-        if not due and service.judged_under.get(watched.id) == settings:
+        settings = _settings(watched, thresholds.listed(read, watched.id))
+        changed = windows.dirty(read, watched.id, start_before_us=closed_before(service, watched))
+        if not changed and service.judged_under.get(watched.id) == settings:
             return done
         versions = windows.versions(read, watched.id)
     with suppress(TakenError):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import failpoints
+from app.drift.baseline import Baseline
 from app.drift.columns import Column, Kind
 from app.drift.counting import count
 from app.errors import Conflict, Refused, Unavailable
@@ -39,7 +40,7 @@ def record_batch(service: Service, name: str, parcel: Parcel) -> dict[str, Any]:
 def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
     """Decode and bin a batch under the settings and baselines in force."""
     now_us = service.now_us()
-    watched.activation(now_us)
+    baseline = service.catalog.baseline(watched.activation(now_us).baseline_id)
     failpoints.hit("ingest.before_decode")
     table = decode(parcel.body, parcel.content_type, row_count=parcel.row_count)
     _check_size(service, table)
@@ -52,7 +53,7 @@ def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
     )
     deltas, number = _deltas(service, watched, table, arrival=arrival)
     receipt = Receipt.of(
-        parcel.batch_id, table, arrival, ignored=ignored(watched, table), baseline=number, now_us=now_us
+        parcel.batch_id, table, arrival, ignored=ignored(watched, baseline, table), baseline=number, now_us=now_us
     )
     return Delivery(
         model_id=watched.id,
@@ -94,9 +95,9 @@ def commit(service: Service, delivery: Delivery) -> dict[str, Any] | None:
             return parsed
 
 
-def ignored(watched: Watched, table: Table) -> list[str]:
-    """List the columns that are no feature of the model and steer nothing."""
-    known = {feature.name for feature in watched.model.features}
+def ignored(watched: Watched, baseline: Baseline, table: Table) -> list[str]:
+    """List the columns that are no feature of the baseline in force and steer nothing."""
+    known = {feature.name for feature in baseline.features}
     known |= {watched.configuration.time_column, watched.configuration.version_column or ""}
     return sorted(name for name in table.columns if name not in known)
 

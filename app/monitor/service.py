@@ -24,7 +24,6 @@ class Policy:
     prune_interval_us: int = 600_000_000
     close_delay_us: int = 0
     min_rows: int = 30
-    min_reference_windows: int = 200
     ledger_retention_us: int = 259_200_000_000
     ledger_margin_us: int = 3_600_000_000
     request_deadline_us: int = 10_000_000

@@ -4,15 +4,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import structlog
 
 from app.errors import Problem
-from app.monitor.evaluate import evaluate, fold_all
+from app.monitor.evaluate import due, evaluate, fold_all
 from app.monitor.gauges import publish
 from app.monitor.retain import prune
 from app.monitor.service import Service
 from app.storage import exposition, fold, ledger
+
+BREATH: Final = 3
+"""A round rests this many times as long as it took, so that no number of models fills the processor."""
 
 log = structlog.get_logger()
 
@@ -51,9 +55,12 @@ class Workers:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _rounds(self, name: str, work: Callable[[], None], interval_us: int) -> None:
-        while not self._stop.wait(interval_us / 1e6):
+        pause = interval_us / 1e6
+        while not self._stop.wait(pause):
+            started = time.monotonic()
             with self._noted(name):
                 work()
+            pause = max(interval_us / 1e6, (time.monotonic() - started) * BREATH)
 
     @contextmanager
     def _noted(self, name: str, model: str | int | None = None) -> Iterator[None]:
@@ -76,15 +83,20 @@ class Workers:
                 fold_all(service, model_id)
 
     def _evaluate(self) -> None:
-        for name in self._service.catalog.names():
+        service = self._service
+        waiting = {watched.model.name for watched in due(service)}
+        for name in service.catalog.names():
             if self._stop.is_set():
                 return
+            if name not in waiting:
+                service.instruments.evaluated(name, at_us=service.now_us())
+                continue
             done = False
             with self._noted("evaluate", name):
                 self._evaluate_model(name)
                 done = True
             if not done:
-                self._service.instruments.evaluation_failed(name)
+                service.instruments.evaluation_failed(name)
 
     def _evaluate_model(self, name: str) -> None:
         service, started = self._service, time.monotonic()

@@ -87,6 +87,14 @@ def listed(  # noqa: PLR0913 - a range has two ends
     return [WindowRow(row[0], row[1], row[2], int(row[3]), row[4], row[5], int(row[6]), row[7]) for row in rows]
 
 
+def oldest_dirty(conn: Connection) -> dict[int, int]:
+    """The start of the oldest folded window that changed since it was scored, by model."""
+    total = tables.window_total.c
+    statement = select(total.model_id, func.min(total.window_start).label("start"))
+    rows = conn.execute(statement.where(total.revision > total.scored_revision).group_by(total.model_id))
+    return {row.model_id: row.start for row in rows}
+
+
 def dirty(conn: Connection, model_id: int, *, start_before_us: int) -> list[WindowRow]:
     """Folded windows that changed since they were scored, ascending."""
     total = tables.window_total.c
