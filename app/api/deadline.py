@@ -40,6 +40,19 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
 
+    def cut(self) -> bool:
+        """Answer for a handler that the stopping service cuts short; false when an answer has begun."""
+        self.stop()
+        if not self._begun and not self.passed:
+            problem = Unavailable("draining", "the service is stopping", stored="unknown", retry_after=_RETRY_AFTER_S)
+            self._answering = self._loop.create_task(self._answer(problem))
+        return self.passed
+
+    async def answered(self) -> None:
+        """Wait until the answer in the handler's place is out; without one the server would send its own."""
+        if self._answering is not None:
+            await self._answering
+
     def receive(self, receive: Receive) -> Receive:
         """Watch for the end of the body."""
 

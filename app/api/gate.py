@@ -1,5 +1,6 @@
 """What every operation passes before its handler: scope, model, quota, size and time."""
 
+import asyncio
 import copy
 import time
 from collections.abc import Iterable
@@ -109,8 +110,12 @@ class Gate:
         except Problem:
             if not deadline.passed:
                 raise
+        except asyncio.CancelledError:
+            if not deadline.cut():
+                raise
         finally:
             deadline.stop()
+            await deadline.answered()
 
 
 def unknown_model(name: str) -> NotFound:
