@@ -129,7 +129,8 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
     sums = counts.sum(axis=0, dtype=np.int64)
     exact: NDArray[Any] = counts if counts.dtype == np.int64 else x
     inside = exact if reference.own.all() else np.where(reference.own[:, None], exact, 0)
-    psi, ks = _published(exact, inside, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
+    nu = expected_psi(layout, n, inside=own)
+    psi, ks = _published(exact, inside, nu, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
     days = np.array([len(np.unique(day[judged[:, f]])) for f in range(features)], dtype=np.int64)
     used = np.zeros((len(cells.sums), features), dtype=np.bool_)
     used[cells.row_of, column] = True
@@ -194,11 +195,17 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
 
 
 def _published(  # noqa: PLR0913 - a fit takes each of them
-    counts: NDArray[Any], inside: NDArray[Any], *, layout: Layout, judged: Bools, row: Ints, rows: int, day: Ints
+    counts: NDArray[Any],
+    inside: NDArray[Any],
+    nu: Floats,
+    *,
+    layout: Layout,
+    judged: Bools,
+    row: Ints,
+    rows: int,
+    day: Ints,
 ) -> tuple[Normal, Normal]:
     beside = np.maximum(layout.baseline[None, :] - inside, 0)
-    n = np.add.reduceat(counts, layout.offsets[:-1], axis=1).astype(np.float64)
-    nu = expected_psi(layout, n, inside=np.add.reduceat(inside, layout.offsets[:-1], axis=1))
     psi = distance.psi(counts, beside, layout=layout)
     gap, e = distance.ks(counts, beside, layout=layout)
     return (
