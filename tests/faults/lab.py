@@ -169,7 +169,7 @@ def lab(
         try:
             yield bench
         finally:
-            if bench.finding.verdict == "FAILED":
+            if bench.finding.verdict == "FAILED" and mutant is None:
                 kept = tempfile.mkdtemp(prefix="dg-failed-")
                 for replica in started:
                     shutil.copy(replica.log, kept)

@@ -1,6 +1,7 @@
 """The experiments by tier, one line each."""
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -159,6 +160,7 @@ def main() -> int:
     if not available():
         write("Debian's postgresql-15 is needed: apt-get install postgresql-15 pgbouncer faketime")
         return 2
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     write(f"seed {asked.seed}")
     write(line(HEAD))
     verdicts = []
