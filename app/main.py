@@ -42,14 +42,23 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         embedded = EmbeddedPostgres(settings.data_dir)
         url = embedded.start()
         stack.callback(embedded.stop)
-    database = Database(url, pool_size=settings.database_connections, deadline_s=settings.database_deadline / 1e6)
+    database, own = (
+        Database(
+            url,
+            pool_size=connections,
+            prepared_statements=settings.prepared_statements,
+            deadline_s=settings.database_deadline / 1e6,
+        )
+        for connections in (settings.database_connections, 1)
+    )
     stack.callback(database.close)
+    stack.callback(own.close)
     database.open(wait_s=settings.wait_database / 1e6, allow_unsafe=settings.allow_unsafe_postgres)
     if migrate:
         migrate_schema(url)
     instruments = Instruments(__version__)
     committer = GroupCommitter(
-        database,
+        own,  # readers that took every other connection never keep a batch from its commit
         queue_batches=settings.max_queued_batches,
         deadline_s=settings.database_deadline / 1e6,
         stale_after_s=STALE_S,

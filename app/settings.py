@@ -38,7 +38,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     wait_database: Duration = Field("30s", validate_default=True, description="How long to wait for the database.")
-    database_connections: Count = Field(12, description="Connections kept to the database by one process.")
+    database_connections: Count = Field(
+        12, description="Connections to the database of one process, beside the one that commits."
+    )
     prepared_statements: bool = Field(default=False, description="Off behind a transaction-mode pooler.")
     allow_unsafe_postgres: bool = Field(default=False, description="Serve although Postgres runs with fsync off.")
 
