@@ -78,7 +78,7 @@ class Receipt:
         )
 
     def _sample(self) -> list[str]:
-        return [name[:NAME_BYTES] for name in self.ignored[:SAMPLED_NAMES]]
+        return [name for name in self.ignored if len(name) <= NAME_BYTES][:SAMPLED_NAMES]
 
 
 def as_duplicate(text: str) -> dict[str, Any]:

@@ -49,12 +49,11 @@ def test_fields() -> None:
     }
 
 
-def test_ignored_names_are_sampled_and_cut() -> None:
-    """Ten names are shown of however many, and of a name no more than a name may be long."""
+def test_ignored_names_are_sampled() -> None:
+    """Ten names are shown of however many, and none that is longer than a name may be."""
     shown = read(["a" * 100_000, *[f"b{n}" for n in range(20)]])["ignored_features"]
     assert shown["count"] == 21
-    assert len(shown["sample"]) == 10
-    assert len(shown["sample"][0]) == 256
+    assert shown["sample"] == [f"b{n}" for n in range(10)]
 
 
 def test_duplicate() -> None:
