@@ -1,6 +1,6 @@
 """Fit a calibration to a reference, a few features at a time."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,10 +13,11 @@ from app.drift.cells import blocks, cells_of, leaning
 from app.drift.comparison import Comparison, compare
 from app.drift.context import DAY_US, Grid
 from app.drift.evidence import worst
+from app.drift.joint import joined
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.normal import Normal
 from app.drift.sums import down
-from app.drift.tail import LEAST_LOG, Tail
+from app.drift.tail import LEAST_LOG
 from app.drift.trailing import Trailing
 
 CHUNK: Final = 400_000
@@ -78,7 +79,7 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
         sums[:, layout.offsets[first] : layout.offsets[last]] = part.sums
         parts.append(replace(part, sums=part.sums[:, :0].copy()))
         first = last
-    return _joined(parts, sums)
+    return joined(parts, sums)
 
 
 def _part(  # noqa: PLR0913 - a part needs all that the whole does
@@ -211,49 +212,4 @@ def _published(  # noqa: PLR0913 - a fit takes each of them
     return (
         normal.fit(psi, nu, counts=judged, row=row, rows=rows, day=day),
         normal.fit(gap, np.sqrt(e), counts=judged, row=row, rows=rows, day=day),
-    )
-
-
-def _tails(laws: list[Tail]) -> Tail:
-    return Tail(*[np.concatenate([getattr(law, field.name) for law in laws]) for field in fields(Tail)])
-
-
-def _normals(norms: list[Normal]) -> Normal:
-    return Normal(
-        slope=np.concatenate([norm.slope for norm in norms]),
-        place=np.concatenate([norm.place for norm in norms], axis=1),
-        tail=_tails([norm.tail for norm in norms]),
-    )
-
-
-def _joined(parts: list[Calibration], sums: NDArray[np.integer]) -> Calibration:
-    """Put calibrations of neighbouring features side by side; their sums, by far the largest, already are."""
-
-    def beside(name: str, axis: int) -> Any:
-        return np.concatenate([getattr(part, name) for part in parts], axis=axis)
-
-    return Calibration(
-        row_of=beside("row_of", 1),
-        sums=sums,
-        own_rows=beside("own_rows", 1),
-        level=beside("level", 0),
-        sampling=beside("sampling", 0),
-        lasting=beside("lasting", 0),
-        score=_tails([part.score for part in parts]),
-        psi=_normals([part.psi for part in parts]),
-        ks=_normals([part.ks for part in parts]),
-        ratios=(
-            _tails([part.ratios[0] for part in parts]),
-            _tails([part.ratios[1] for part in parts]),
-            _tails([part.ratios[2] for part in parts]),
-        ),
-        special=beside("special", 1),
-        rows=beside("rows", 0),
-        tau=beside("tau", 1),
-        worst=beside("worst", 1),
-        witnesses=beside("witnesses", 0),
-        days=beside("days", 0),
-        volume=parts[0].volume,
-        lean=parts[0].lean,
-        min_rows=parts[0].min_rows,
     )
