@@ -31,7 +31,7 @@ check: $(VENV)/.dev ## Check format, lint, types and architecture, in seconds
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy $(CODE)
-	@$(BIN)/lint-imports --quiet
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.dev ## Bring the code into form
