@@ -9,7 +9,7 @@ import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.windows import next_boundary
-from app.errors import NotFound, Refused, TooLarge
+from app.errors import BadRequest, NotFound, Refused, TooLarge
 from app.monitor.arms import Arm
 from app.monitor.baseline import BaselineRows, Counted, Progress
 from app.monitor.catalog import Watched
@@ -121,9 +121,7 @@ def _ready(path: Path) -> Baseline | None:
         return None
     try:
         document: Any = load_json(body)
-    except Refused:
-        raise
-    except Exception:  # noqa: BLE001
+    except BadRequest:
         return None
     return read_histograms(document) if is_histograms(document) else None
 
