@@ -7,10 +7,10 @@ from typing import Any
 
 from app.monitor.arrival import Arrival
 from app.monitor.instants import instant_text
-from app.wire.names import NAME_BYTES
 from app.wire.table import Rejection, Table
 
 SAMPLED_NAMES = 10
+SHOWN_LETTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Receipt:
         )
 
     def _sample(self) -> list[str]:
-        return [name for name in self.ignored if len(name) <= NAME_BYTES][:SAMPLED_NAMES]
+        return [name[:SHOWN_LETTERS] for name in self.ignored[:SAMPLED_NAMES]]
 
 
 def as_duplicate(text: str) -> dict[str, Any]:
