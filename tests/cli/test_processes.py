@@ -51,18 +51,32 @@ def test_start_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+@pytest.fixture
+def ignoring_interrupts() -> Iterator[None]:
+    """What a shell without job control hands to the jobs that it starts with `&`."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("ignoring_interrupts")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_demo_interrupted(how: signal.Signals, tmp_path: Path) -> None:
-    """Ended in the middle, the demonstration takes its service and its database with it."""
-    demo = subprocess.Popen(
-        command("demo"), env=environment(tmp_path), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    until(lambda: bool(processes_of(tmp_path)), what="the database")
-    started = psutil.Process(demo.pid).children(recursive=True)
-    time.sleep(1)
-    demo.send_signal(how)
-    out, _ = demo.communicate(timeout=60)
-    assert demo.returncode not in {0, -9}, out.decode()
-    assert not processes_of(tmp_path), out.decode()
-    assert not any(process.is_running() for process in started)
+    """Ended in the middle, even as a shell's background job, the demonstration takes all it started with it."""
+    log = tmp_path / "demo.log"
+    with log.open("wb") as out:
+        demo = subprocess.Popen(
+            command("demo"), env=environment(tmp_path), cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        until(lambda: bool(processes_of(tmp_path)), what="the database")
+        started = psutil.Process(demo.pid).children(recursive=True)
+        time.sleep(1)
+        demo.send_signal(how)
+        assert demo.wait(120) not in {0, -9}, log.read_text()
+        assert not processes_of(tmp_path), log.read_text()
+        assert not any(process.is_running() for process in started)
+    finally:
+        demo.terminate()
+        demo.wait(120)

@@ -31,6 +31,7 @@ PAGES: Final = (
 
 def demo() -> None:
     """Replay a year of flights with two injected faults, print what drifted, and leave the service running."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started ignoring it
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
     settings = Settings()
