@@ -17,6 +17,7 @@ from app.storage.database import Database
 KEPT_BASELINES = 64
 GAP_WEEKS = 8
 NO_BASELINE_RETRY_S = 30
+KEPT_ABSENCES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Catalog:
         self._ttl_s = ttl_s
         self._lock = threading.Lock()
         self._watched: dict[str, tuple[float, Watched]] = {}
+        self._absent: dict[str, float] = {}
         self._baselines: OrderedDict[int, Baseline] = OrderedDict()
         self._gaps: dict[int, int | None] = {}
 
@@ -64,10 +66,23 @@ class Catalog:
             schedule = () if model is None else baselines.schedule(conn, model.id)
         if model is None:
             self._watched.pop(name, None)
+            self._note_absence(name, now)
             raise NotFound("unknown-model", f"there is no model {name!r}")
         watched = Watched(model, restored(model.config), schedule)
         self._watched[name] = (now, watched)
+        self._absent.pop(name, None)
         return watched
+
+    def absent(self, name: str) -> bool:
+        """Tell whether the name was looked for a moment ago and was no model."""
+        since = self._absent.get(name)
+        return since is not None and time.monotonic() - since < self._ttl_s
+
+    def _note_absence(self, name: str, now: float) -> None:
+        with self._lock:
+            while len(self._absent) >= KEPT_ABSENCES:
+                self._absent.pop(next(iter(self._absent)), None)
+            self._absent[name] = now
 
     def names(self) -> list[str]:
         """List the names of all models."""

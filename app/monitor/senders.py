@@ -1,0 +1,30 @@
+"""Which model a foreign sender means: it names things in its own way, and never waits to be corrected."""
+
+from collections.abc import Iterable
+
+from app.errors import NotFound
+from app.monitor.catalog import Watched
+from app.monitor.keyring import ANYBODY, Holder
+from app.monitor.service import Service
+from app.wire.names import lawful
+
+
+def resolve(service: Service, candidates: Iterable[str | None], *, holder: Holder = ANYBODY) -> Watched | None:
+    """Give the first candidate that is a known model and visible to the holder; None when there is none."""
+    names = [name for name in dict.fromkeys(candidates) if name and lawful(name) and holder.sees(name)]
+    for fresh in (False, True):
+        for name in names:
+            found = _known(service, name, fresh=fresh)
+            if found is not None:
+                return found
+    return None
+
+
+def _known(service: Service, name: str, *, fresh: bool) -> Watched | None:
+    """Ask the catalog; unless it has to be `fresh`, an absence noted a moment ago is believed."""
+    if not fresh and service.catalog.absent(name):
+        return None
+    try:
+        return service.catalog.watched(name, fresh=fresh)
+    except NotFound:
+        return None
