@@ -54,19 +54,20 @@ class Arrival:
         return int((~self.timed).sum())
 
 
-def arrive(
+def arrive(  # noqa: PLR0913 - a row is placed by all of them
     table: Table,
     clockwork: Clockwork,
     *,
     now_us: int,
     version: str | None,
     backfill: bool,
+    at_us: int | None = None,
 ) -> Arrival:
-    """Sort the rows of a table into accepted, late, future and rejected."""
+    """Sort the rows of a table into accepted, late, future and rejected; rows without a time happened `at_us`."""
     times = instants(
         table.columns.get(clockwork.time_column),
         table.rows,
-        receipt_us=now_us,
+        receipt_us=now_us if at_us is None else at_us,
         naive=clockwork.naive,
         zone=clockwork.zone,
         text=table.text,
@@ -80,7 +81,7 @@ def arrive(
     return Arrival(
         rows=rows,
         starts=window_starts(times.us[rows], clockwork.window_us),
-        timed=times.state[rows] != MISSING,
+        timed=(times.state[rows] != MISSING) | (at_us is not None),
         arms=arms,
         versions=versions,
         late=int(late.sum()),

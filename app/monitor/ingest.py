@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import NotFound, Problem
-from app.monitor.parcel import Parcel
+from app.monitor.parcel import Parcel, Shipment
 from app.monitor.prebinned import record_histograms
 from app.monitor.record import record_batch
 from app.monitor.service import Service
@@ -57,6 +57,17 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
                 row_count=envelope.rows,
             )
             receipt = record_batch(service, model, parcel)
+    except Problem as problem:
+        service.instruments.count_request(kind, problem.status)
+        raise
+    _count(service, model, kind, receipt=receipt)
+    return receipt
+
+
+def delivery(service: Service, model: str, *, shipment: Shipment, kind: str) -> dict[str, Any]:
+    """Record rows that a foreign sender delivered; gives the receipt, `kind` is the sender's word in the metrics."""
+    try:
+        receipt = record_batch(service, model, shipment)
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
         raise

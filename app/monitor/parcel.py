@@ -2,6 +2,46 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
+
+from app.drift.columns import Role
+from app.monitor.catalog import Watched
+from app.wire.decode import decode
+from app.wire.table import Table
+
+
+class Shipment(Protocol):
+    """Rows of one delivery, whoever sent them.
+
+    `at_us` is the time of rows without one of their own (None: the receipt time); `roles` are those that the rows
+    carry (None: all): features of other roles do not count these rows.
+    """
+
+    @property
+    def batch_id(self) -> str:
+        """Give the id under which the rows count once."""
+
+    @property
+    def version(self) -> str | None:
+        """Give the version of rows that name none."""
+
+    @property
+    def backfill(self) -> bool:
+        """Tell whether these rows are history."""
+
+    @property
+    def at_us(self) -> int | None:
+        """Give the time of rows without one."""
+
+    @property
+    def roles(self) -> frozenset[Role] | None:
+        """Give the roles that the rows carry."""
+
+    def fingerprint(self) -> bytes:
+        """Tell two deliveries of one id apart."""
+
+    def table(self, watched: Watched) -> Table:
+        """Read the rows, by the names that the model gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +54,8 @@ class Parcel:
     version: str | None = None
     backfill: bool = False
     row_count: int | None = None
+    at_us: int | None = None
+    roles: frozenset[Role] | None = None
 
     def fingerprint(self) -> bytes:
         """Tell two deliveries of one id apart: 16 bytes over body, content type and version."""
@@ -21,3 +63,7 @@ class Parcel:
         for part in (self.content_type, self.version or ""):
             digest.update(b"\0" + part.encode("utf-8", "surrogateescape"))
         return digest.digest()[:16]
+
+    def table(self, watched: Watched) -> Table:  # noqa: ARG002 - own formats name their columns themselves
+        """Read the rows."""
+        return decode(self.body, self.content_type, row_count=self.row_count)

@@ -9,23 +9,22 @@ from numpy.typing import NDArray
 
 from app import failpoints
 from app.drift.baseline import Baseline
-from app.drift.columns import Column, Kind
+from app.drift.columns import Column, Kind, Role
 from app.drift.counting import count
 from app.errors import Conflict, Refused, Unavailable
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.catalog import Watched
-from app.monitor.parcel import Parcel
+from app.monitor.parcel import Shipment
 from app.monitor.receipt import Receipt, as_duplicate
 from app.monitor.service import Service
 from app.storage.ledger import Delivery, Delta, Outcome, Result
-from app.wire.decode import decode
 from app.wire.table import Table
 from app.wire.values import categorical, numeric
 
 REBINNINGS = 5
 
 
-def record_batch(service: Service, name: str, parcel: Parcel) -> dict[str, Any]:
+def record_batch(service: Service, name: str, parcel: Shipment) -> dict[str, Any]:
     """Count the rows of a batch once and give its receipt, after they are committed."""
     for attempt in range(REBINNINGS):
         watched = service.catalog.watched(name, fresh=attempt > 0)
@@ -37,12 +36,12 @@ def record_batch(service: Service, name: str, parcel: Parcel) -> dict[str, Any]:
     raise Unavailable("model-changing", "the model kept changing while the batch was counted", retry_after=1)
 
 
-def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
+def prepare(service: Service, watched: Watched, parcel: Shipment) -> Delivery:
     """Decode and bin a batch under the settings and baselines in force."""
     now_us = service.now_us()
     baseline = service.catalog.baseline(watched.activation(now_us).baseline_id)
     failpoints.hit("ingest.before_decode")
-    table = decode(parcel.body, parcel.content_type, row_count=parcel.row_count)
+    table = parcel.table(watched)
     _check_size(service, table)
     arrival = arrive(
         table,
@@ -50,8 +49,9 @@ def prepare(service: Service, watched: Watched, parcel: Parcel) -> Delivery:
         now_us=now_us,
         version=parcel.version,
         backfill=parcel.backfill,
+        at_us=parcel.at_us,
     )
-    deltas, number = _deltas(service, watched, table, arrival=arrival)
+    deltas, number = _deltas(service, watched, table, arrival=arrival, roles=parcel.roles)
     receipt = Receipt.of(
         parcel.batch_id, table, arrival, ignored=ignored(watched, baseline, table), baseline=number, now_us=now_us
     )
@@ -120,7 +120,9 @@ def _check_size(service: Service, table: Table) -> None:
         )
 
 
-def _deltas(service: Service, watched: Watched, table: Table, *, arrival: Arrival) -> tuple[tuple[Delta, ...], int]:
+def _deltas(
+    service: Service, watched: Watched, table: Table, *, arrival: Arrival, roles: frozenset[Role] | None
+) -> tuple[tuple[Delta, ...], int]:
     """Count the accepted rows by baseline, version and window."""
     if not len(arrival.rows):
         return (), watched.activation(service.now_us()).number
@@ -140,6 +142,8 @@ def _deltas(service: Service, watched: Watched, table: Table, *, arrival: Arriva
         if len(rows) != table.rows:
             columns = {name: column.take(rows) for name, column in columns.items()}
         counted = count(baseline, columns, rank[membership[chosen]], int(mine.sum()))
+        if roles is not None:
+            counted.counts[:, ~_carried(baseline, roles)] = 0
         for position, group in enumerate(np.flatnonzero(mine)):
             deltas.append(
                 Delta(
@@ -152,6 +156,11 @@ def _deltas(service: Service, watched: Watched, table: Table, *, arrival: Arriva
                 )
             )
     return tuple(deltas), max(activation.number for activation in activations)
+
+
+def _carried(baseline: Baseline, roles: frozenset[Role]) -> NDArray[np.bool_]:
+    """Tell of each bin whether its feature has one of these roles."""
+    return np.repeat([feature.role in roles for feature in baseline.features], np.diff(baseline.offsets)).astype(bool)
 
 
 def _cells(arrival: Arrival) -> tuple[list[int], list[int], NDArray[np.int64]]:
