@@ -126,6 +126,9 @@ def _of_version(labels: str, version: VersionView) -> Iterator[Sample]:
     for episode in sorted(version.episodes, key=lambda one: (one.feature, one.statistic, one.severity)):
         where = f'feature="{escape(episode.feature)}",statistic="{escape(episode.statistic)}"'
         yield families.EPISODE, f'{labels},{where},severity="{episode.severity}",cause="{escape(episode.cause)}"}} 1'
+    for incident in sorted(version.incidents, key=lambda one: (one.feature, one.statistic)):
+        where = f'feature="{escape(incident.feature)}",statistic="{escape(incident.statistic)}"'
+        yield families.INCIDENT, f"{labels},{where}}} {number(_seconds(incident.start_us))}"
 
 
 def _volume(labels: str, version: VersionView) -> Iterator[Sample]:

@@ -16,6 +16,7 @@ BASELINE: Final = "drift_baseline_info"
 BASELINE_CREATED: Final = "drift_baseline_created_timestamp_seconds"
 BUDGET: Final = "drift_alert_budget_pages_per_month"
 EPISODE: Final = "drift_episode_info"
+INCIDENT: Final = "drift_incident_start_timestamp_seconds"
 
 VOLUME: Final = "volume"
 
@@ -45,6 +46,10 @@ HELP: Final = {
     BASELINE_CREATED: "When the active baseline was made, as Unix time.",
     BUDGET: "Pages a month that the owner accepts for this model; calibrated lines follow from it.",
     EPISODE: "Always 1 while an episode is open; the label names its most likely cause.",
+    INCIDENT: (
+        "While an incident is open, the start of its first window as Unix time. Episodes that belong together are one "
+        "incident, named by its first feature and statistic until the last of them closes: one incident, one page."
+    ),
 }
 
 KEPT: Final = (

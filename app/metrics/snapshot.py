@@ -37,6 +37,15 @@ class EpisodeView:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentView:
+    """Open episodes that are worth one page together, named by the first; `feature` is empty for volume."""
+
+    feature: str
+    statistic: str
+    start_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionView:
     """One version of a model: its last evaluated window (None before the first), features and open episodes.
 
@@ -53,6 +62,7 @@ class VersionView:
     last_row_us: int | None = None
     silence_us: int | None = None
     episodes: Sequence[EpisodeView] = ()
+    incidents: Sequence[IncidentView] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from app.drift.scores import Statistic
-from app.metrics.snapshot import EpisodeView, FeatureView, ModelView, VersionView
+from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, VersionView
 from app.monitor.catalog import Watched
 from app.monitor.configuration import restored
 from app.monitor.lines import Lines
+from app.monitor.paging import incidents, rank
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import features, resolved
@@ -50,6 +51,7 @@ def _versions(
     received = windows.last_received(conn, watched.id)
     stored = thresholds.listed(conn, watched.id)
     running = open_episodes(conn, watched.id)
+    firsts = first_episodes(conn, watched.id, running)
     for version in sorted(mine.keys() | received.keys()):
         window = mine.get(version)
         if window is None:
@@ -80,6 +82,9 @@ def _versions(
             last_row_us=received.get(version),
             silence_us=silence_us(service, watched, scored.baseline_id),
             episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in episodes_of],
+            incidents=[
+                IncidentView(one.feature, one.statistic, one.start_us) for one in incidents(episodes_of, firsts)
+            ],
         )
 
 
@@ -101,6 +106,17 @@ def open_episodes(conn: Connection, model_id: int) -> dict[str, list[Episode]]:
     for one in episodes.listed(conn, model_id, open_only=True):
         found.setdefault(one.version, []).append(one)
     return found
+
+
+def first_episodes(
+    conn: Connection, model_id: int, running: Mapping[str, list[Episode]]
+) -> dict[str | None, Episode]:
+    """Give the episode that each group with an open one is named by."""
+    groups = {one.group for found in running.values() for one in found if one.group is not None}
+    firsts: dict[str | None, Episode] = {}
+    for one in sorted(episodes.of_groups(conn, model_id, groups), key=rank):
+        firsts.setdefault(one.group, one)
+    return firsts
 
 
 def silence_us(service: Service, watched: Watched, baseline_id: int) -> int | None:

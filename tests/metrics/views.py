@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.metrics import families
 from app.metrics.instruments import Instruments
-from app.metrics.snapshot import SEVERITIES, EpisodeView, FeatureView, ModelView, VersionView
+from app.metrics.snapshot import SEVERITIES, EpisodeView, FeatureView, IncidentView, ModelView, VersionView
 
 HOUR_US = 3_600_000_000
 
@@ -33,6 +33,7 @@ def model(name: str = "m", **changes: object) -> ModelView:
         last_row_us=HOUR_US + 500_000,
         silence_us=3 * HOUR_US,
         episodes=(EpisodeView("y", "evidence", "critical", "nulls"),),
+        incidents=(IncidentView("y", "evidence", 0),),
     )
     values: dict[str, object] = {
         "baseline": 1,
