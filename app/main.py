@@ -57,6 +57,9 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
     if migrate:
         migrate_schema(url)
     instruments = Instruments(__version__)
+    for to, link in (("service", settings.public_url), ("grafana", settings.grafana_url)):
+        if link:
+            instruments.link(to, link)
     committer = GroupCommitter(
         own,  # readers that took every other connection never keep a batch from its commit
         queue_batches=settings.max_queued_batches,

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="Postgres to use; without one an embedded Postgres is started.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    public_url: str | None = Field(None, description="Where people reach the service; links in alerts start with it.")
+    grafana_url: str | None = Field(None, description="Where people reach Grafana; links in alerts start with it.")
     wait_database: Duration = Field("30s", validate_default=True, description="How long to wait for the database.")
     database_connections: Count = Field(
         12, description="Connections to the database of one process, beside the one that commits."

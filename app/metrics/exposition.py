@@ -105,6 +105,7 @@ def _of_model(model: ModelView) -> Iterator[Sample]:
     for name, value in (
         (families.BASELINE_CREATED, _seconds(model.baseline_created_us)),
         (families.BUDGET, model.pages_per_month),
+        (families.SPENT, model.pages_spent),
     ):
         if (shown := number(value)) is not None:
             yield name, f"{labels}}} {shown}"

@@ -15,6 +15,7 @@ MEAN: Final = "drift_feature_mean"
 BASELINE: Final = "drift_baseline_info"
 BASELINE_CREATED: Final = "drift_baseline_created_timestamp_seconds"
 BUDGET: Final = "drift_alert_budget_pages_per_month"
+SPENT: Final = "drift_alert_budget_spent_pages"
 EPISODE: Final = "drift_episode_info"
 INCIDENT: Final = "drift_incident_start_timestamp_seconds"
 
@@ -45,6 +46,10 @@ HELP: Final = {
     BASELINE: "Always 1; the label names the active baseline, so a change of baseline is a change of series.",
     BASELINE_CREATED: "When the active baseline was made, as Unix time.",
     BUDGET: "Pages a month that the owner accepts for this model; calibrated lines follow from it.",
+    SPENT: (
+        "Pages of the last 30 days, drift that began together being one; compare with "
+        "drift_alert_budget_pages_per_month."
+    ),
     EPISODE: "Always 1 while an episode is open; the label names its most likely cause.",
     INCIDENT: (
         "While an incident is open, the start of its first window as Unix time. Episodes that belong together are one "

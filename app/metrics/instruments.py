@@ -93,6 +93,11 @@ class Instruments:
             "When the oldest waiting journal row was written, as Unix time; 0 when none waits.",
             registry=registry,
         )
+        self.journal_quarantined = Gauge(
+            "driftgauge_journal_quarantined_rows",
+            "Accepted rows set aside because their counts cannot be read; anything but 0 wants a person.",
+            registry=registry,
+        )
         self.ledger_imbalance = Gauge(
             "driftgauge_ledger_imbalance_rows",
             "Accepted rows by the ledger minus rows in windows and journal; anything but 0 is a fault.",
@@ -104,12 +109,22 @@ class Instruments:
         self.series_dropped = Gauge(
             "driftgauge_series_dropped", "Drift series left out because of DRIFTGAUGE_MAX_SERIES.", registry=registry
         )
+        self._links = Gauge(
+            "driftgauge_link_info",
+            "Always 1; the label url is where people reach this service, or its dashboards. Alerts make links of it.",
+            ["to", "url"],
+            registry=registry,
+        )
         Gauge(
             "driftgauge_build_info",
             "Always 1; the labels name the running version.",
             ["version", "python"],
             registry=registry,
         ).labels(version, platform.python_version()).set(1)
+
+    def link(self, to: str, url: str) -> None:
+        """Tell where people reach the `service` or `grafana`."""
+        self._links.labels(to, url.rstrip("/")).set(1)
 
     def count_rows(self, model: str, format_: str, *, outcome: str, rows: int) -> None:
         """Count rows of a known model (or of no model, with an empty name)."""

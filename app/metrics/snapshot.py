@@ -67,10 +67,11 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """One model: its active baseline, if any, its budget and its versions."""
+    """One model: its active baseline, if any, its budget, the pages of the last 30 days and its versions."""
 
     name: str
     baseline: int | None = None
     baseline_created_us: int | None = None
     pages_per_month: float | None = None
+    pages_spent: int | None = None
     versions: Sequence[VersionView] = ()

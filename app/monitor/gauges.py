@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from app.drift.evidence import MONTH_US
 from app.drift.scores import Statistic
 from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, VersionView
 from app.monitor.catalog import Watched
@@ -18,6 +19,10 @@ from app.storage.scores import ScoredWindow
 
 SILENT_WINDOWS = 3
 SILENT_GAPS = 3
+SHORTEST_SILENCE_US = 10_000_000
+"""A row takes its time through journal, fold and page; a shorter silence cannot be told from that."""
+FRESH = 10
+"""The last row on the page is never older than this part of the silence that would page."""
 
 
 def publish(service: Service) -> None:
@@ -26,6 +31,15 @@ def publish(service: Service) -> None:
         with service.database.snapshot() as conn:
             views = list(_views(service, conn))
         service.page.publish(views)
+
+
+def outdated(service: Service, conn: Connection) -> bool:
+    """Tell whether rows came of a feed that the page shows as quiet for a while."""
+    for arm, received_us in windows.folded_received(conn).items():
+        shown_us, patience_us = service.shown.get(arm, (0, 0))
+        if received_us - shown_us > patience_us // FRESH:
+            return True
+    return False
 
 
 def _views(service: Service, conn: Connection) -> Iterator[ModelView]:
@@ -39,6 +53,7 @@ def _views(service: Service, conn: Connection) -> Iterator[ModelView]:
             baseline=None if info is None else info.number,
             baseline_created_us=None if info is None else info.created_us,
             pages_per_month=watched.configuration.pages_per_month,
+            pages_spent=pages_spent(conn, model.id, now_us=service.now_us()),
             versions=list(_versions(service, conn, watched, newest.get(model.id, []))),
         )
 
@@ -54,6 +69,7 @@ def _versions(
     firsts = first_episodes(conn, watched.id, running)
     for version in sorted(mine.keys() | received.keys()):
         window = mine.get(version)
+        service.shown[watched.id, version] = received.get(version, 0), _least_silence_us(watched)
         if window is None:
             yield VersionView(version, last_row_us=received.get(version))
             continue
@@ -108,9 +124,13 @@ def open_episodes(conn: Connection, model_id: int) -> dict[str, list[Episode]]:
     return found
 
 
-def first_episodes(
-    conn: Connection, model_id: int, running: Mapping[str, list[Episode]]
-) -> dict[str | None, Episode]:
+def pages_spent(conn: Connection, model_id: int, *, now_us: int) -> int:
+    """Count the pages of the last 30 days: episodes of one group are one page."""
+    begun = episodes.listed(conn, model_id, from_us=now_us - MONTH_US)
+    return len({one.group or one.id for one in begun if one.severity == "critical"})
+
+
+def first_episodes(conn: Connection, model_id: int, running: Mapping[str, list[Episode]]) -> dict[str | None, Episode]:
     """Give the episode that each group with an open one is named by."""
     groups = {one.group for found in running.values() for one in found if one.group is not None}
     firsts: dict[str | None, Episode] = {}
@@ -120,8 +140,12 @@ def first_episodes(
 
 
 def silence_us(service: Service, watched: Watched, baseline_id: int) -> int | None:
-    """Tell how long a feed may be quiet: three windows, or three times the longest gap of the reference if longer."""
+    """Tell how long a feed may be quiet: three windows, three of the reference's longest gaps, ten seconds."""
     gap = service.catalog.longest_gap(baseline_id)
     if gap is None:
         return None
-    return max(SILENT_WINDOWS * watched.configuration.window, SILENT_GAPS * gap)
+    return max(_least_silence_us(watched), SILENT_GAPS * gap)
+
+
+def _least_silence_us(watched: Watched) -> int:
+    return max(SILENT_WINDOWS * watched.configuration.window, SHORTEST_SILENCE_US)

@@ -10,7 +10,7 @@ import structlog
 
 from app.errors import Problem
 from app.monitor.evaluate import due, evaluate, fold_all
-from app.monitor.gauges import publish
+from app.monitor.gauges import outdated, publish
 from app.monitor.retain import prune
 from app.monitor.service import Service
 from app.storage import exposition, fold, ledger
@@ -110,11 +110,12 @@ class Workers:
         try:
             with service.database.snapshot() as conn:
                 revision = exposition.revision(conn)
+                quiet = outdated(service, conn)
         except Problem:
             service.instruments.database_up.set(0)
             raise
         service.instruments.database_up.set(1)
-        if revision != self._shown:
+        if quiet or revision != self._shown:
             publish(service)
             self._shown = revision
 
@@ -125,6 +126,7 @@ class Workers:
             balance = ledger.balance(conn)
         instruments.journal_rows.set(backlog.rows)
         instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
+        instruments.journal_quarantined.set(balance.quarantined_rows)
         instruments.ledger_imbalance.set(balance.imbalance)
 
     def _prune(self) -> None:

@@ -65,6 +65,7 @@ def test_one_model_reads_as_expected() -> None:
         'drift_baseline_info{model="m",baseline="1"} 1',
         'drift_baseline_created_timestamp_seconds{model="m"} 1.5',
         'drift_alert_budget_pages_per_month{model="m"} 1.0',
+        'drift_alert_budget_spent_pages{model="m"} 2.0',
         f'drift_episode_info{{{labels},severity="critical",cause="nulls"}} 1',
         f"drift_incident_start_timestamp_seconds{{{labels}}} 0.0",
     ]
@@ -117,9 +118,9 @@ def test_order_of_input_changes_no_byte() -> None:
 def test_the_cap_keeps_what_pages() -> None:
     """Under the cap series of the model survive, then evidence with its line; the rest is counted as dropped."""
     whole = render([model()], max_series=MANY)
-    assert (whole.series, whole.dropped) == (33, 0)
-    capped = render([model()], max_series=20)
-    assert (capped.series, capped.dropped) == (20, 13)
+    assert (whole.series, whole.dropped) == (34, 0)
+    capped = render([model()], max_series=21)
+    assert (capped.series, capped.dropped) == (21, 13)
     kept = samples(capped.plain.decode())
     names = {name for name, _ in kept}
     assert "drift_window_rows" in names
@@ -133,7 +134,7 @@ def test_a_larger_cap_shows_more_of_the_same(cap: int) -> None:
     """Series leave in one fixed order: what a small cap keeps, a larger one keeps too."""
     small = samples(page(model(), max_series=cap))
     large = samples(page(model(), max_series=cap + 1))
-    assert len(small) == min(cap, 33)
+    assert len(small) == min(cap, 34)
     assert small.items() <= large.items()
 
 

@@ -89,7 +89,7 @@ def test_publishing_replaces_and_tells_what_was_dropped() -> None:
     """The next scrape shows the new state, and the gauge how many series had no room."""
     page = Page(Instruments("1"), max_series=10)
     page.publish([model()])
-    assert b"driftgauge_series_dropped 23.0" in page.render(None, None)[0]
+    assert b"driftgauge_series_dropped 24.0" in page.render(None, None)[0]
     page.publish([])
     body = page.render(None, None)[0]
     assert b"driftgauge_series_dropped 0.0" in body

@@ -2,17 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from app.metrics import families, rules
+from app.metrics import alerts, families, rules
 from app.metrics.page import Page
 from metrics.tools import ROOT, promtool
 from metrics.views import model, used
 
 DEPLOYED = ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml"
-ALERTS = [rule for group in rules.GROUPS.values() for rule in group if isinstance(rule, rules.Alert)]
+ALERTS = [rule for group in alerts.GROUPS.values() for rule in group if isinstance(rule, alerts.Alert)]
 METRIC = re.compile(r"\b(?:driftgauge|drift)_[a-z_]+")
 
 
@@ -59,7 +60,7 @@ def test_the_example_configuration_is_lawful() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_every_alert_can_be_acted_on(alert: rules.Alert) -> None:
+def test_every_alert_can_be_acted_on(alert: alerts.Alert) -> None:
     """Each has a severity, a summary, a description and a runbook that exists."""
     assert alert.severity in {"warning", "critical"}
     assert alert.summary
@@ -75,7 +76,7 @@ def test_every_runbook_belongs_to_an_alert() -> None:
 
 def test_every_metric_in_the_rules_exists() -> None:
     """No rule waits for a series that nobody exposes."""
-    named = {name for group in rules.GROUPS.values() for rule in group for name in METRIC.findall(rule.expr)}
+    named = {name for group in alerts.GROUPS.values() for rule in group for name in METRIC.findall(rule.expr)}
     assert named <= known_metrics()
     assert set(families.HELP) <= known_metrics()
 
@@ -84,6 +85,20 @@ def test_a_link_changes_no_alert() -> None:
     """With a URL the page has the same groups, names, expressions and labels, so loading both pages once."""
     plain = yaml.safe_load(rules.text())
     linked = yaml.safe_load(rules.text("https://drift.example.org"))
-    links = [rule.get("annotations", {}).pop("evidence", None) for group in linked["groups"] for rule in group["rules"]]
+
+    def links(document: dict[str, Any]) -> list[str]:
+        found = [rule["annotations"] for group in document["groups"] for rule in group["rules"] if "alert" in rule]
+        return [annotations.pop("evidence") for annotations in found if "evidence" in annotations]
+
+    assert all("driftgauge_build_info" in link for link in links(plain))
+    assert all(link.startswith("https://drift.example.org/v1/models/") for link in links(linked))
     assert plain == linked
-    assert any(links)
+
+
+def test_every_alert_is_shown_to_fire_and_to_stay_quiet() -> None:
+    """The unit tests hold, for each alert, a moment at which it fires with all it says and one at which it does not."""
+    cases = yaml.safe_load(DEPLOYED.with_name("driftgauge.rules.test.yml").read_text())["tests"]
+    told = [(one["alertname"], bool(one["exp_alerts"])) for case in cases for one in case.get("alert_rule_test", ())]
+    names = {alert.name for alert in ALERTS}
+    assert {name for name, fires in told if fires} == names
+    assert {name for name, fires in told if not fires} == names

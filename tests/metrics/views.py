@@ -39,6 +39,7 @@ def model(name: str = "m", **changes: object) -> ModelView:
         "baseline": 1,
         "baseline_created_us": 1_500_000,
         "pages_per_month": 1.0,
+        "pages_spent": 2,
         "versions": (version,),
     }
     return ModelView(name=name, **(values | changes))  # type: ignore[arg-type]
@@ -60,6 +61,7 @@ def used() -> Instruments:
     instruments.count_request("arrow", 200)
     instruments.count_unpaired("m", "response")
     instruments.count_auth_failure("expired")
+    instruments.link("service", "https://drift.example.org/")
     instruments.evaluated("m", at_us=2_500_000)
     instruments.evaluation_failed("m")
     instruments.commit_seconds.observe(0.01)

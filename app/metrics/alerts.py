@@ -1,0 +1,212 @@
+"""What to page on, what to warn about, and why: the rules themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_KEYS: Final = "model, version, feature, statistic"
+_SCORE: Final = f"max by ({_KEYS}) (drift_score)"
+_OVER: Final = (
+    f'{_SCORE}\n  > on ({_KEYS}) group_right ()\nmax by ({_KEYS}, severity) (drift_score_threshold{{severity="%s"}})'
+)
+_OPEN: Final = (
+    f"(\n  {_SCORE}\n"
+    f"    > on ({_KEYS}) group_right ()\n"
+    f'  (max by ({_KEYS}, severity) (drift_score_threshold{{severity="critical"}}) / 2)\n'
+    ")\n"
+    f'and on ({_KEYS}) max by ({_KEYS}) (drift_episode_info{{severity="critical"}})'
+)
+_WHERE: Final = "{{ $labels.model }}, version {{ $labels.version }}{{ with $labels.feature }}, feature {{ . }}{{ end }}"
+_NAMED: Final = f"{_WHERE}: {{{{ $labels.statistic }}}}"
+_CAUSE: Final = (
+    "{{ with printf `max by (cause) (drift_episode_info{model=%q, version=%q, feature=%q, statistic=%q})`"
+    " $labels.model $labels.version $labels.feature $labels.statistic | query }}"
+    " Most likely cause: {{ . | first | label `cause` }}.{{ end }}"
+)
+_KEEP: Final = "2m"
+"""Longer than a restart or a lost scrape: drift series are stale at once, and one incident is to be one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A recording rule."""
+
+    name: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alerting rule; its runbook is the page of its name."""
+
+    name: str
+    severity: str
+    expr: str
+    summary: str
+    description: str
+    wait: str | None = None
+    keep: str | None = None
+
+
+def _episode(name: str, statistic: str, *, what: str) -> Alert:
+    """Page while the evidence of a share or of the volume has an open episode: such evidence has no line of its own."""
+    return Alert(
+        name,
+        "critical",
+        f'max by ({_KEYS}) (\n  drift_episode_info{{severity="critical", statistic="{statistic}"}}\n) == 1',
+        f"{what} in {_WHERE}",
+        "{{ $labels.statistic }} has gathered more evidence than the budget allows: this is outside what the "
+        f"reference period does by itself.{_CAUSE}",
+        keep=_KEEP,
+    )
+
+
+RECORDS: Final = (
+    Record(
+        "model_version_severity:drift_features_over_threshold:count",
+        "count by (model, version, severity) (\n"
+        f"  {_SCORE}\n"
+        f"    > on ({_KEYS}) group_right ()\n"
+        f"  max by ({_KEYS}, severity) (drift_score_threshold)\n"
+        ")",
+    ),
+)
+
+DRIFT: Final = (
+    Alert(
+        "DriftgaugeDriftCritical",
+        "critical",
+        f"(\n{_OVER % 'critical'}\n)\nor\n{_OPEN}",
+        f"Drift in {_NAMED}",
+        "{{ $labels.statistic }} is {{ $value | humanize }}, over its critical line: this is outside what the "
+        f"reference period does by itself.{_CAUSE}",
+        keep=_KEEP,
+    ),
+    _episode("DriftgaugeNulls", "null_ratio", what="Missing values"),
+    _episode("DriftgaugeUnseen", "unseen_ratio", what="Categories never seen before"),
+    _episode("DriftgaugeInvalid", "invalid_ratio", what="Values of the wrong kind"),
+    _episode("DriftgaugeVolume", "volume", what="Unusual number of rows"),
+    Alert(
+        "DriftgaugeDriftWarning",
+        "warning",
+        _OVER % "warning",
+        f"Unusual window in {_NAMED}",
+        "{{ $labels.statistic }} of the last window is {{ $value | humanize }}, over its warning line. Single windows "
+        f"over a warning line are normal now and then.{_CAUSE}",
+    ),
+    Alert(
+        "DriftgaugeFeedSilent",
+        "critical",
+        "time() - max by (model, version) (drift_last_row_timestamp_seconds)\n"
+        "  > on (model, version)\n"
+        "max by (model, version) (drift_silence_limit_seconds)",
+        "No rows from {{ $labels.model }}, version {{ $labels.version }}",
+        "The last row came {{ $value | humanizeDuration }} ago, longer than this feed is ever quiet. Its drift scores "
+        "stand still and mean nothing until rows come again.",
+        keep=_KEEP,
+    ),
+    Alert(
+        "DriftgaugeBaselineMissing",
+        "warning",
+        "max by (model) (drift_alert_budget_pages_per_month)\nunless on (model)\nmax by (model) (drift_baseline_info)",
+        "{{ $labels.model }} has no baseline",
+        "Nothing can be compared, and every batch is refused until a baseline is active.",
+        wait="1h",
+    ),
+    Alert(
+        "DriftgaugeCalibrationMissing",
+        "warning",
+        'max by (model, version) (drift_features{status="calibrating"}) > 0',
+        "{{ $labels.model }}, version {{ $labels.version }} is not calibrated",
+        "{{ $value | humanize }} features cannot be judged: their baseline is too short to tell what is normal, so no "
+        "drift of theirs will page.",
+        wait="1h",
+    ),
+)
+
+SERVICE: Final = (
+    Alert(
+        "DriftgaugeDown",
+        "critical",
+        "absent(driftgauge_build_info)",
+        "No Driftgauge answers",
+        "Prometheus has scraped no Driftgauge for two minutes: nobody is watching the models.",
+        wait="2m",
+    ),
+    Alert(
+        "DriftgaugeReplicaDown",
+        "warning",
+        "up == 0\n  and on (job, instance)\nlast_over_time(driftgauge_build_info[1h])",
+        "Driftgauge at {{ $labels.instance }} does not answer",
+        "Prometheus could not scrape this replica for five minutes.",
+        wait="5m",
+        keep="5m",
+    ),
+    Alert(
+        "DriftgaugeDatabaseDown",
+        "critical",
+        "max(driftgauge_database_up) == 0",
+        "No Driftgauge reaches its database",
+        "Every replica has lost Postgres: batches are refused and senders must retry.",
+        wait="2m",
+        keep="2m",
+    ),
+    Alert(
+        "DriftgaugeEvaluationLate",
+        "warning",
+        "time() - max by (model) (driftgauge_last_evaluation_timestamp_seconds) > 600",
+        "{{ $labels.model }} is not being evaluated",
+        "No replica has looked for windows to score for {{ $value | humanizeDuration }}.",
+        wait="1m",
+    ),
+    Alert(
+        "DriftgaugeEvaluationFailing",
+        "warning",
+        "sum by (model) (increase(driftgauge_evaluation_failures_total[15m])) > 0",
+        "Evaluations of {{ $labels.model }} fail",
+        "{{ $value | humanize }} evaluations ended in an error within 15 minutes; scores may be out of date.",
+        keep="15m",
+    ),
+    Alert(
+        "DriftgaugeLedgerImbalance",
+        "critical",
+        "max(abs(driftgauge_ledger_imbalance_rows)) > 0",
+        "Rows were lost or counted twice",
+        "Ledger and windows differ by {{ $value | humanize }} rows. Scores cannot be trusted until this is understood.",
+        wait="5m",
+        keep="15m",
+    ),
+    Alert(
+        "DriftgaugeJournalOld",
+        "warning",
+        "time() - min(driftgauge_journal_oldest_timestamp_seconds > 0) > 300",
+        "The journal is not being folded",
+        "The oldest waiting row is {{ $value | humanizeDuration }} old. Reads stay right but grow slower.",
+        wait="5m",
+        keep="5m",
+    ),
+    Alert(
+        "DriftgaugeJournalQuarantined",
+        "warning",
+        "max(driftgauge_journal_quarantined_rows) > 0",
+        "Accepted rows could not be counted",
+        "{{ $value | humanize }} accepted rows are set aside because their counts cannot be read: the windows they "
+        "belong to lack them.",
+        wait="1m",
+    ),
+    Alert(
+        "DriftgaugeSeriesDropped",
+        "warning",
+        "max(driftgauge_series_dropped) > 0",
+        "Drift series are left out of /metrics",
+        "{{ $value | humanize }} series exceed DRIFTGAUGE_MAX_SERIES; the least important statistics are missing.",
+        wait="10m",
+        keep="15m",
+    ),
+)
+
+GROUPS: Final[Mapping[str, tuple[Record | Alert, ...]]] = {
+    "driftgauge-records": RECORDS,
+    "driftgauge-drift": DRIFT,
+    "driftgauge-service": SERVICE,
+}
