@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.answers import RECEIPT, answers
+from app.api.answers import ANY, RECEIPT, answers
 from app.api.context import IntakeDep, ServiceDep
 from app.api.json import Json
 from app.api.names import BATCH_ID_BYTES, BatchId, ModelName, Version
@@ -30,12 +30,18 @@ ROWS = {
                 "text/csv",
                 "application/vnd.apache.parquet",
                 "application/vnd.apache.arrow.stream",
+                "application/msgpack",
             )
         },
     }
 }
 PROBLEMS = {**answers(RECEIPT), **responses(400, 404, 409, 413, 415, 422, 503)}
 Backfill = Annotated[bool, Query(description="History: no horizon, and the id is remembered for ever.")]
+Dedupe = Annotated[
+    Literal["body"] | None,
+    Query(description="`body`: the same bytes are the same batch, as log shippers retry; theirs are without asking."),
+]
+SHIPPERS: Final = ("Fluent-Bit", "Vector/")
 RowCount = Annotated[int | None, Header(alias="X-Row-Count", ge=0, description="Rows in the body.")]
 
 
@@ -66,14 +72,26 @@ async def post_batch(
     version: Version = None,
     idempotency_key: Annotated[str | None, Header(description="Id of the batch.")] = None,
     x_row_count: RowCount = None,
+    dedupe: Dedupe = None,
 ) -> Response:
-    """Count a batch of rows; without an Idempotency-Key a retry counts twice."""
-    key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
-    check_name(key, "Idempotency-Key", limit=BATCH_ID_BYTES)
+    """Count a batch of rows; without an Idempotency-Key or `dedupe=body` a retry counts twice."""
+    shipped = dedupe is not None or request.headers.get("user-agent", "").startswith(SHIPPERS)
+    key = idempotency_key if idempotency_key is not None or shipped else uuid.uuid4().hex
+    if key is not None:
+        check_name(key, "Idempotency-Key", limit=BATCH_ID_BYTES)
     async with intake.body(request) as body:
-        envelope = ingest.Envelope.of(key, request.headers, version=version, backfill=False, rows=x_row_count)
+        envelope = ingest.Envelope.of(
+            key, request.headers, version=version, backfill=False, rows=x_row_count, shipped=shipped
+        )
         receipt = await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body)
     return _counted(request, receipt)
+
+
+@router.head("/v1/models/{model}/batches", include_in_schema=False)
+@router.get("/v1/models/{model}/batches", responses={**answers(ANY), **responses(404, 422)})
+def look_at_batches(model: ModelName) -> Response:  # noqa: ARG001 - checked, not used
+    """Answer the health check of a log shipper."""
+    return Json({})
 
 
 @router.get("/v1/models/{model}/batches/{batch_id}", responses={**answers(RECEIPT), **responses(404, 422, 503)})

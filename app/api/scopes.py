@@ -56,6 +56,8 @@ TABLE: Final[dict[str, Access]] = {
     "POST /v2/models/{model}/infer": _ROWS,
     "POST /v2/models/{model}/versions/{version}/infer": _ROWS,
     "POST /v1/models/{model}:predict": _ROWS,
+    f"GET {_MODEL}/batches": Access(RECEIPT),
+    "GET /v1/logs": Access(RECEIPT),
     f"GET {_MODEL}/batches/{{batch_id}}": Access(RECEIPT),
     "GET /v1/models": Access(READ),
     f"GET {_MODEL}": Access(READ),

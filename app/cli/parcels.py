@@ -23,6 +23,7 @@ ARROW: Final = "application/vnd.apache.arrow.stream"
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
 JSON: Final = "application/json"
+MSGPACK: Final = "application/msgpack"
 
 Read = Callable[[int], object]
 
@@ -51,10 +52,10 @@ def parcels(path: Path, *, read: Read) -> Iterator[Parcel]:
     match file.format():
         case Format.NDJSON:
             yield from _lines(path, read)
-        case Format.JSON:
+        case Format.JSON | Format.MSGPACK as whole:
             with Plain(path) as plain:
                 content = plain.read(file.json_limit + 1)
-            yield Parcel.of(path, 0, content, JSON)
+            yield Parcel.of(path, 0, content, JSON if whole is Format.JSON else MSGPACK)
         case Format.CSV:
             yield from _tables(file, CSV, read, write=_csv)
         case Format.PARQUET | Format.ARROW:

@@ -1,5 +1,6 @@
 """The door of ingest: unpack, record, count what happened."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,18 +18,26 @@ from app.wire.inflate import inflate
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the sender said about a body."""
+    """What the sender said about a body; without a batch id the body's SHA-256 is it, `shipped` by a log shipper."""
 
-    batch_id: str
+    batch_id: str | None
     content_type: str
     encoding: str
     version: str | None
     backfill: bool
     rows: int | None
+    shipped: bool = False
 
     @classmethod
-    def of(
-        cls, batch_id: str, headers: Mapping[str, str], *, version: str | None, backfill: bool, rows: int | None
+    def of(  # noqa: PLR0913 - a sender may say that much
+        cls,
+        batch_id: str | None,
+        headers: Mapping[str, str],
+        *,
+        version: str | None,
+        backfill: bool,
+        rows: int | None,
+        shipped: bool = False,
     ) -> "Envelope":
         """Read the headers that matter."""
         return cls(
@@ -38,7 +47,12 @@ class Envelope:
             version=version,
             backfill=backfill,
             rows=rows,
+            shipped=shipped,
         )
+
+    def id_of(self, plain: bytes) -> str:
+        """Give the id of the batch that a decompressed body is."""
+        return hashlib.sha256(plain).hexdigest() if self.batch_id is None else self.batch_id
 
 
 def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
@@ -49,12 +63,13 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
         with _unpacked(service, body, envelope) as plain:
             kind = format_of(plain, envelope.content_type) or kind
             parcel = Parcel(
-                envelope.batch_id,
+                envelope.id_of(plain),
                 plain,
                 envelope.content_type,
                 version=envelope.version,
                 backfill=envelope.backfill,
                 row_count=envelope.rows,
+                shipped=envelope.shipped,
             )
             receipt = record_batch(service, model, parcel)
     except Problem as problem:
@@ -80,7 +95,7 @@ def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes)
     try:
         service.catalog.watched(model)
         with _unpacked(service, body, envelope) as plain:
-            receipt = record_histograms(service, model, envelope.batch_id, body=plain, backfill=envelope.backfill)
+            receipt = record_histograms(service, model, envelope.id_of(plain), body=plain, backfill=envelope.backfill)
     except Problem as problem:
         service.instruments.count_request("histogram", problem.status)
         raise

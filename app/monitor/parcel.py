@@ -6,7 +6,9 @@ from typing import Protocol
 
 from app.drift.columns import Role
 from app.monitor.catalog import Watched
+from app.monitor.opening import opening
 from app.wire.decode import decode
+from app.wire.envelope import opened
 from app.wire.table import Table
 
 
@@ -46,7 +48,7 @@ class Shipment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The decompressed body of a batch and what its sender said about it."""
+    """The decompressed body of a batch and what its sender said about it; `shipped` by a log shipper."""
 
     batch_id: str
     body: bytes
@@ -56,6 +58,7 @@ class Parcel:
     row_count: int | None = None
     at_us: int | None = None
     roles: frozenset[Role] | None = None
+    shipped: bool = False
 
     def fingerprint(self) -> bytes:
         """Tell two deliveries of one id apart: 16 bytes over body, content type and version."""
@@ -64,6 +67,8 @@ class Parcel:
             digest.update(b"\0" + part.encode("utf-8", "surrogateescape"))
         return digest.digest()[:16]
 
-    def table(self, watched: Watched) -> Table:  # noqa: ARG002 - own formats name their columns themselves
-        """Read the rows."""
-        return decode(self.body, self.content_type, row_count=self.row_count)
+    def table(self, watched: Watched) -> Table:
+        """Read the rows, out of their envelopes."""
+        lone = self.shipped or bool(watched.configuration.envelope)
+        table = decode(self.body, self.content_type, row_count=self.row_count, lone=lone)
+        return opened(table, opening(watched))

@@ -9,9 +9,11 @@ from app.wire.arrow import FILE_MAGIC, STREAM_MAGIC, table_of_arrow
 from app.wire.csvrows import table_of_csv
 from app.wire.faults import check_row_count, clip, undecodable
 from app.wire.jsonrows import table_of_rows, table_of_value
-from app.wire.jsontext import BLANKS, concatenated, load_json
+from app.wire.jsontext import BLANKS, concatenated, load_exact, load_json
+from app.wire.msgpack import UNMISTAKABLE, table_of_msgpack
 from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, table_of_lines
 from app.wire.parquet import MAGIC, table_of_parquet
+from app.wire.quick import quick_json
 from app.wire.table import Table
 
 MAX_DECODED: Final = 64 << 20
@@ -25,6 +27,7 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     ARROW = "arrow"
+    MSGPACK = "msgpack"
 
 
 TYPES: Final = {
@@ -36,6 +39,8 @@ TYPES: Final = {
     "application/x-jsonlines": Format.NDJSON,
     "application/jsonlines": Format.NDJSON,
     "application/json-lines": Format.NDJSON,
+    "application/json-stream": Format.NDJSON,
+    "application/x-json-stream": Format.NDJSON,
     "text/csv": Format.CSV,
     "application/csv": Format.CSV,
     "application/vnd.apache.parquet": Format.PARQUET,
@@ -43,7 +48,13 @@ TYPES: Final = {
     "application/parquet": Format.PARQUET,
     "application/vnd.apache.arrow.stream": Format.ARROW,
     "application/vnd.apache.arrow.file": Format.ARROW,
+    "application/msgpack": Format.MSGPACK,
+    "application/x-msgpack": Format.MSGPACK,
+    "application/vnd.msgpack": Format.MSGPACK,
 }
+
+
+MSGPACK_STARTS: Final = frozenset(bytes([first]) for first in UNMISTAKABLE)
 
 
 def declared_format(content_type: str | None) -> Format | None:
@@ -62,7 +73,7 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     found = SOMETHING.search(body, len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0)
     start = found[0] if found else b""
     if start not in {b"{", b"["}:
-        return declared
+        return Format.MSGPACK if declared is not Format.CSV and body[:1] in MSGPACK_STARTS else declared
     if declared is Format.NDJSON and start == b"{":
         return Format.NDJSON if is_object(first_line(body)) else Format.JSON
     if looks_like_lines(body):
@@ -70,14 +81,24 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     return Format.JSON
 
 
-def decode(body: bytes, content_type: str | None, *, row_count: int | None = None, limit: int = MAX_DECODED) -> Table:
-    """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it."""
-    table = _table(body, content_type, row_count=row_count, limit=limit)
+def decode(
+    body: bytes,
+    content_type: str | None,
+    *,
+    row_count: int | None = None,
+    limit: int = MAX_DECODED,
+    lone: bool = False,
+) -> Table:
+    """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it.
+
+    `lone` takes one object by itself for one row, as log shippers send it.
+    """
+    table = _table(body, content_type, row_count=row_count, limit=limit, lone=lone)
     check_row_count(table.received, row_count)
     return table
 
 
-def _table(body: bytes, content_type: str | None, *, row_count: int | None, limit: int) -> Table:
+def _table(body: bytes, content_type: str | None, *, row_count: int | None, limit: int, lone: bool) -> Table:
     match format_of(body, content_type):
         case Format.PARQUET:
             return table_of_parquet(body, limit=limit)
@@ -88,7 +109,9 @@ def _table(body: bytes, content_type: str | None, *, row_count: int | None, limi
         case Format.CSV:
             return table_of_csv(body)
         case Format.JSON:
-            return _json(body, content_type)
+            return _json(body, content_type, lone=lone)
+        case Format.MSGPACK:
+            return table_of_msgpack(body)
         case None:
             if not body.strip(BLANKS) and content_type is None:
                 raise undecodable("the body is empty")
@@ -96,7 +119,10 @@ def _table(body: bytes, content_type: str | None, *, row_count: int | None, limi
             raise UnsupportedType("unsupported-media-type", f"neither {shown} nor the bytes tell a known row format")
 
 
-def _json(body: bytes, content_type: str | None) -> Table:
+def _json(body: bytes, content_type: str | None, *, lone: bool) -> Table:
+    quick = quick_json(body)
+    if quick is not None:
+        return quick
     try:
         value = load_json(body)
     except BadRequest:
@@ -110,4 +136,6 @@ def _json(body: bytes, content_type: str | None) -> Table:
                 return table_of_lines(body)
             case _:
                 raise
+    if lone and isinstance(value, dict) and not isinstance(value.get("rows", value.get("columns")), list | dict):
+        return table_of_rows([value], exact=lambda: [load_exact(body)])
     return table_of_value(value, body=body)

@@ -1,21 +1,14 @@
 """The three JSON shapes of rows: an object of rows, an object of columns, a bare array."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from itertools import chain
 from typing import Any
 
+from app.wire.exact import ExactColumn
 from app.wire.faults import NOT_AN_OBJECT, check_names, kept, listed, undecodable
 from app.wire.jsontext import load_exact
 from app.wire.table import Table
-
-
-class ExactColumn(list[Any]):
-    """Values among which long integers were rounded; `again` reads them with all their digits."""
-
-    def __init__(self, values: Iterable[Any], again: Callable[[], list[Any]]) -> None:
-        super().__init__(values)
-        self.again = again
 
 
 class RowColumns(Mapping[str, list[Any]]):
@@ -23,8 +16,8 @@ class RowColumns(Mapping[str, list[Any]]):
 
     def __init__(self, rows: list[dict[str, Any]], exact: Callable[[], list[Any]] | None) -> None:
         """Keep the rows and find the names in them; `exact` reads all rows of the body again."""
-        self._rows = rows
-        self._exact = exact
+        self.rows = rows
+        self.exact = exact
         first = tuple(rows[0]) if rows else ()
         self._uniform = all(map(first.__eq__, map(tuple, rows)))
         self._names = dict.fromkeys(first if self._uniform else chain.from_iterable(rows))
@@ -36,12 +29,12 @@ class RowColumns(Mapping[str, list[Any]]):
         if name not in self._names:
             raise KeyError(name)
         if self._uniform and not self._columns:
-            self._columns = dict(zip(self._names, zip(*map(dict.values, self._rows), strict=True), strict=True))
-        values = self._columns[name] if self._uniform else [row.get(name) for row in self._rows]
-        return list(values) if self._exact is None else ExactColumn(values, partial(self._again, name))
+            self._columns = dict(zip(self._names, zip(*map(dict.values, self.rows), strict=True), strict=True))
+        values = self._columns[name] if self._uniform else [row.get(name) for row in self.rows]
+        return list(values) if self.exact is None else ExactColumn(values, partial(self._again, name))
 
     def _again(self, name: str) -> list[Any]:
-        rows = self._exact() if self._exact is not None else []
+        rows = self.exact() if self.exact is not None else []
         return [row.get(name) for row in rows if isinstance(row, dict)]
 
     def __iter__(self) -> Iterator[str]:

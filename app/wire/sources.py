@@ -23,6 +23,7 @@ SUFFIXES: Final = {
     ".arrow": "application/vnd.apache.arrow.stream",
     ".arrows": "application/vnd.apache.arrow.stream",
     ".feather": "application/vnd.apache.arrow.file",
+    ".msgpack": "application/msgpack",
 }
 PACKED: Final = frozenset({".gz", ".zst", ".zstd"})
 

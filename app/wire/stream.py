@@ -83,7 +83,7 @@ class RowsFile:
                 return self._parquet(progress)
             case Format.ARROW:
                 return self._arrow(progress)
-            case Format.JSON:
+            case Format.JSON | Format.MSGPACK:
                 return self._json()
 
     def _json(self) -> Iterator[Table]:

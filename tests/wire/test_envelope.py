@@ -1,0 +1,105 @@
+"""Rows out of their envelopes, values worked by hand."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from app.wire.decode import decode
+from app.wire.envelope import Opening, opened
+from app.wire.table import Table
+from app.wire.values import categorical
+
+PLAIN = Opening((), "timestamp", None, frozenset({"x", "score"}), "score")
+WRAPPED = replace(PLAIN, keys=("log", "message"), version_column="arm")
+NOON = 1795195529.25
+
+
+def table(rows: object, opening: Opening) -> Table:
+    """The opened rows of a body."""
+    return opened(decode(json.dumps(rows).encode(), "application/json", lone=True), opening)
+
+
+def columns(rows: object, opening: Opening) -> dict[str, Any]:
+    """Every column of the opened rows."""
+    found = table(rows, opening)
+    return {name: list(found.columns[name]) for name in found.columns}
+
+
+def test_plain_rows_are_left_alone() -> None:
+    """A table without envelopes is the same table."""
+    given = decode(b'[{"x":1,"timestamp":5}]', "application/json")
+    assert opened(given, WRAPPED) is given
+
+
+def test_objects_and_strings() -> None:
+    """An envelope's value is the row, an object or a string that holds one, however deep; blanks do no harm."""
+    inner = {"x": 1}
+    rows = [
+        {"log": inner, "host": "a"},
+        {"message": ' {"x": 2}\n'},
+        {"log": json.dumps({"message": {"x": 3}})},
+        {"x": 4},
+    ]
+    assert columns(rows, WRAPPED) == {"x": [1, 2, 3, 4]}
+
+
+def test_the_first_key_that_holds_an_object() -> None:
+    """A line of text beside the object does no harm; NaN inside a string is a number."""
+    assert str(columns([{"log": "served", "message": '{"x": NaN}'}, {"log": None, "x": 2}], WRAPPED)["x"]) == "[nan, 2]"
+
+
+def test_noise_is_refused() -> None:
+    """A line that holds no object is no row; the others keep their numbers."""
+    found = table([{"log": "started"}, {"log": {"x": 1}}, 7, {"log": "{broken"}, {"log": [1]}], WRAPPED)
+    assert (found.rows, found.received) == (1, 5)
+    assert [(one.row, one.reason) for one in found.rejections] == [(n, "not an object") for n in (0, 2, 3, 4)]
+    assert found.numbers is not None
+    assert found.numbers.tolist() == [1]
+
+
+def test_what_steers_may_stand_outside() -> None:
+    """Time and version outside hold where there are none inside."""
+    rows = [
+        {"timestamp": 5, "arm": "a", "log": {"x": 1}},
+        {"timestamp": 5, "arm": "a", "log": {"timestamp": 6, "arm": "b"}},
+    ]
+    assert columns(rows, WRAPPED) == {"x": [1, None], "timestamp": [5, 6], "arm": ["a", "b"]}
+
+
+def test_parts_unfold() -> None:
+    """Objects of features and predictions are lifted into the row, whatever rows stand beside them."""
+    rows = [
+        {"model": "m", "features": {"x": 1}, "prediction": {"score": 0.5}},
+        {"features": None, "x": 2, "prediction": None},
+    ]
+    assert columns(rows, PLAIN) == {"model": ["m", None], "x": [1, 2], "score": [0.5, None]}
+
+
+def test_a_lone_prediction() -> None:
+    """A prediction that is one value is the model's only prediction feature, unless that is there."""
+    assert columns([{"x": 1, "prediction": 0.5}], PLAIN) == {"x": [1], "score": [0.5]}
+    assert columns([{"score": 1, "prediction": 0.5}], PLAIN) == {"score": [1], "prediction": [0.5]}
+    assert columns([{"prediction": 0.5}], replace(PLAIN, prediction=None)) == {"prediction": [0.5]}
+
+
+def test_dates() -> None:
+    """Fluent Bit's date is the time where the model's column has none; another date is somebody's column."""
+    assert columns([{"date": NOON, "x": 1}], PLAIN) == {"x": [1], "timestamp": [NOON]}
+    assert columns([{"date": NOON}, {"timestamp": 5, "date": NOON}], PLAIN) == {"timestamp": [NOON, 5]}
+    assert columns([{"date": "2026-11-20"}], PLAIN) == {"timestamp": [None]}
+    assert columns([{"date": NOON}], replace(PLAIN, features=frozenset({"date"}))) == {"date": [NOON]}
+    assert columns([{"date": NOON}], replace(PLAIN, time_column="date")) == {"date": [NOON]}
+    assert columns([{"date": NOON, "log": {"x": 1}}], WRAPPED) == {"x": [1], "timestamp": [NOON]}
+
+
+def test_one_object_is_one_row() -> None:
+    """A log shipper sends one record without brackets."""
+    assert columns({"date": NOON, "features": {"x": 1}}, PLAIN) == {"x": [1], "timestamp": [NOON]}
+
+
+def test_long_integers_keep_their_digits() -> None:
+    """A category of thirty digits inside an envelope is read to the last of them."""
+    body = b'[{"log":{"x":123456789012345678901234567890}},{"log":"{\\"x\\":123456789012345678901234567891}"}]'
+    found = opened(decode(body, "application/json"), WRAPPED).columns["x"]
+    assert isinstance(found, list)
+    assert categorical(found).categories == ("123456789012345678901234567890", "123456789012345678901234567891")
