@@ -48,6 +48,7 @@ class Service:
     page: Page
     policy: Policy
     judged_under: dict[int, object] = field(default_factory=dict)
+    shown: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
     publishing: threading.Lock = field(default_factory=threading.Lock)
     decodes: Turns = field(default_factory=Turns)
     burden: Burden = field(default_factory=Burden)

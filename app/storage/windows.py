@@ -166,6 +166,14 @@ def last_received(conn: Connection, model_id: int) -> dict[str, int]:
     return {row[0]: row[1] for row in conn.execute(newest)}
 
 
+def folded_received(conn: Connection) -> dict[tuple[int, str], int]:
+    """When the newest folded batch of each model and version was received."""
+    known = tables.model_version.c
+    return {
+        (row[0], row[1]): row[2] for row in conn.execute(select(known.model_id, known.version, known.last_received_at))
+    }
+
+
 def versions(conn: Connection, model_id: int) -> list[str]:
     """The versions that ever had a row, by name."""
     return list(last_received(conn, model_id))

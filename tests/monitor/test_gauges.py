@@ -3,7 +3,8 @@
 import threading
 
 from app.drift.context import HOUR_US
-from app.monitor.gauges import publish
+from app.monitor.evaluate import fold_all
+from app.monitor.gauges import SHORTEST_SILENCE_US, outdated, publish
 from app.monitor.thresholds import put
 from app.storage import models
 from monitor.desk import AUTHOR, MONDAY, Desk
@@ -50,3 +51,22 @@ def test_life_of_a_version(small: Desk) -> None:
     assert float(shown[f'drift_feature_mean{{{arm},feature="x"}}']) == 1
     assert float(shown[f'drift_score_threshold{{{arm},feature="x",statistic="js",severity="critical"}}']) == 0.125
     assert f'drift_score_threshold{{{arm},feature="colour",statistic="js",severity="critical"}}' not in shown
+
+
+def test_a_feed_that_goes_on_is_not_shown_as_quiet(small: Desk) -> None:
+    """The page is drawn anew when its last row grows old although newer ones came, and not for every row."""
+    service = small.service
+    silence = float(max(3 * HOUR_US, SHORTEST_SILENCE_US))
+
+    def later(us: float) -> bool:
+        small.at(MONDAY + int(us)).rows([{"x": 1, "colour": "red"}], f"b{us}")
+        fold_all(service, small.watched.id)
+        with service.database.snapshot() as conn:
+            return outdated(service, conn)
+
+    assert later(1)
+    publish(service)
+    assert not later(0.1 * silence)
+    assert later(0.1 * silence + 2)
+    publish(service)
+    assert not later(0.1 * silence + 3)
