@@ -1,0 +1,1 @@
+"""What inference servers and loggers send, read straight to columns."""
