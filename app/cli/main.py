@@ -10,6 +10,7 @@ from pydantic_core import ValidationError
 
 from app import __version__
 from app.errors import ConfigurationError, DatabaseAbsentError, Problem
+from app.start import uncollected, without
 
 EX_CONFIG = 78
 EX_UNAVAILABLE = 69
@@ -27,6 +28,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "status": "app.cli.inspect:status",
     "backtest": "app.cli.backtest:backtest",
 }
+UNUSED: Final[Mapping[str, Sequence[str]]] = {"serve": ("pydantic.v1", "rich")}
+"""What libraries load only to see whether somebody uses it."""
 
 
 def root(version: bool = typer.Option(default=False, help="Print the version and exit.")) -> None:
@@ -43,7 +46,8 @@ def program(arguments: Sequence[str]) -> typer.Typer:
     word = next((one for one in arguments if not one.startswith("-")), None)
     for name in wanted(word, arguments):
         module, _, attribute = COMMANDS[name].partition(":")
-        found = getattr(import_module(module), attribute)
+        with uncollected(), without(*UNUSED.get(name, ())):
+            found = getattr(import_module(module), attribute)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         else:

@@ -6,8 +6,8 @@ PSI is about e chi-square with groups - 1 degrees of freedom, e = 1/n + 1/N (Yur
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
 
+from app.drift import special
 from app.drift.layout import Floats, Ints, Layout
 
 
@@ -25,4 +25,4 @@ def noise_floor(layout: Layout, psi: Floats, rows: Ints, *, baseline_rows: int) 
     degrees = np.maximum(np.diff(edges) - 1, 1).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         e = np.where(rows > 0, 1.0 / rows + 1.0 / max(baseline_rows, 1), np.nan)[:, None]
-        return Floor(ratio=psi / (degrees * e), p=chdtrc(degrees, psi / e))
+        return Floor(ratio=psi / (degrees * e), p=special.chdtrc(degrees, psi / e))

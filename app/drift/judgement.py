@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import betainc
 
-from app.drift import distance
+from app.drift import distance, special
 from app.drift.calibration import Calibration
 from app.drift.cells import straddle
 from app.drift.comparison import Comparison, compare, straddling
@@ -155,4 +154,4 @@ def _independent(  # noqa: PLR0913 - a bin is found by all of them
         known = known + TURNOVER * layout.novelty * own
     found = counts[:, mine] - _STRAY_ROWS
     odds = seen.n / np.maximum(seen.n + rows, 1.0)
-    return np.where(found > 0, betainc(np.maximum(found, 1), known + 0.5, odds), 1.0)
+    return np.where(found > 0, special.betainc(np.maximum(found, 1), known + 0.5, odds), 1.0)

@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import kolmogorov
+
+from app.drift import special
 
 # Broadie, Glasserman and Kou, A continuity correction for discrete barrier options, 1997: -zeta(1/2)/sqrt(2 pi).
 DISCRETE_WATCH: Final = 0.5826
@@ -19,4 +20,4 @@ def p_value(distance: ArrayLike, n: ArrayLike, m: ArrayLike, bins: ArrayLike = n
     with np.errstate(invalid="ignore", divide="ignore"):
         size = 1.0 / (1.0 / np.where(n > 0, n, np.nan) + 1.0 / np.where(m > 0, m, np.nan))
         reach = np.sqrt(size) * distance + DISCRETE_WATCH / np.sqrt(np.asarray(bins, np.float64))
-    return np.asarray(kolmogorov(reach), np.float64)
+    return np.asarray(special.kolmogorov(reach), np.float64)

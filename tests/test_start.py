@@ -1,0 +1,44 @@
+"""What a start does not pay for."""
+
+import gc
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from app.start import uncollected, without
+
+SERVE = """
+import sys
+from app.cli.main import program
+program(["serve"])
+print(*sorted(sys.modules))
+"""
+
+
+def test_what_a_starting_service_does_not_load() -> None:
+    """The modules of `serve` come without what only a terminal, a migration or the first scores need."""
+    loaded = subprocess.run([sys.executable, "-c", SERVE], capture_output=True, text=True, check=True).stdout.split()
+    assert "app.cli.serve" in loaded
+    assert not {"scipy", "alembic", "rich", "pydantic.v1", "pandas", "great_expectations"} & set(loaded)
+
+
+def test_a_hidden_library_is_there_again_afterwards() -> None:
+    """What is hidden cannot be imported, and only as long as the context lasts; what is loaded stays."""
+    with without("colorsys", "sys"):
+        assert sys.modules["sys"] is sys
+        with pytest.raises(ImportError):
+            import_module("colorsys")
+    assert "colorsys" not in sys.modules
+    assert import_module("colorsys").rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_garbage_is_collected_again_afterwards() -> None:
+    """The collector rests only as long as the context lasts, and what was loaded is out of its way."""
+    before = gc.get_freeze_count()
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before
+    gc.unfreeze()
