@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Final
 
 _KEYS: Final = "model, version, feature, statistic"
@@ -9,21 +10,33 @@ _SCORE: Final = f"max by ({_KEYS}) (drift_score)"
 _OVER: Final = (
     f'{_SCORE}\n  > on ({_KEYS}) group_right ()\nmax by ({_KEYS}, severity) (drift_score_threshold{{severity="%s"}})'
 )
-_OPEN: Final = (
-    f"(\n  {_SCORE}\n"
-    f"    > on ({_KEYS}) group_right ()\n"
-    f'  (max by ({_KEYS}, severity) (drift_score_threshold{{severity="critical"}}) / 2)\n'
-    ")\n"
-    f'and on ({_KEYS}) max by ({_KEYS}) (drift_episode_info{{severity="critical"}})'
-)
+_OWN: Final = {
+    "null_ratio": ("DriftgaugeNulls", "Missing values"),
+    "unseen_ratio": ("DriftgaugeUnseen", "Categories never seen before"),
+    "invalid_ratio": ("DriftgaugeInvalid", "Values of the wrong kind"),
+    "volume": ("DriftgaugeVolume", "Unusual number of rows"),
+}
+_INCIDENT: Final = "drift_incident_start_timestamp_seconds"
+_ALONE: Final = f"unless on (model, version)\n  {_INCIDENT}"
+"""Beside an incident no line and no episode of the same version is a page of its own."""
 _WHERE: Final = "{{ $labels.model }}, version {{ $labels.version }}{{ with $labels.feature }}, feature {{ . }}{{ end }}"
 _NAMED: Final = f"{_WHERE}: {{{{ $labels.statistic }}}}"
+_SCORED: Final = (
+    "{{ with printf `max(drift_score{model=%q, version=%q, feature=%q, statistic=%q})`"
+    " $labels.model $labels.version $labels.feature $labels.statistic | query }}"
+    "{{ . | first | value | humanize }}{{ end }}"
+)
 _CAUSE: Final = (
     "{{ with printf `max by (cause) (drift_episode_info{model=%q, version=%q, feature=%q, statistic=%q})`"
     " $labels.model $labels.version $labels.feature $labels.statistic | query }}"
     " Most likely cause: {{ . | first | label `cause` }}.{{ end }}"
 )
-_KEEP: Final = "2m"
+_BESIDE: Final = (
+    "{{ with printf `topk(10, count by (feature, cause) (drift_episode_info{model=%q, version=%q, feature!=%q}))`"
+    " $labels.model $labels.version $labels.feature | query | sortByLabel `feature` }}"
+    " Drifting with it:{{ range . }} {{ or .Labels.feature `number of rows` }} ({{ .Labels.cause }}){{ end }}.{{ end }}"
+)
+_KEEP: Final = "1m"
 """Longer than a restart or a lost scrape: drift series are stale at once, and one incident is to be one page."""
 
 
@@ -48,15 +61,18 @@ class Alert:
     keep: str | None = None
 
 
-def _episode(name: str, statistic: str, *, what: str) -> Alert:
-    """Page while the evidence of a share or of the volume has an open episode: such evidence has no line of its own."""
+def _named(name: str, statistic: str, *, what: str) -> Alert:
+    """Page on an incident that began with a share or the volume; their evidence has no line in their own unit."""
     return Alert(
         name,
         "critical",
-        f'max by ({_KEYS}) (\n  drift_episode_info{{severity="critical", statistic="{statistic}"}}\n) == 1',
+        f'max by ({_KEYS}) ({_INCIDENT}{{statistic="{statistic}"}})\n'
+        "or\n"
+        f'max by ({_KEYS}) (\n  drift_episode_info{{severity="critical", statistic="{statistic}"}}\n'
+        f"  {_ALONE}\n)",
         f"{what} in {_WHERE}",
         "{{ $labels.statistic }} has gathered more evidence than the budget allows: this is outside what the "
-        f"reference period does by itself.{_CAUSE}",
+        f"reference period does by itself.{_CAUSE}{_BESIDE}",
         keep=_KEEP,
     )
 
@@ -76,16 +92,15 @@ DRIFT: Final = (
     Alert(
         "DriftgaugeDriftCritical",
         "critical",
-        f"(\n{_OVER % 'critical'}\n)\nor\n{_OPEN}",
+        f'max by ({_KEYS}) ({_INCIDENT}{{statistic!~"{"|".join(_OWN)}"}})\n'
+        "or\n"
+        f"max by ({_KEYS}) (\n{indent(_OVER % 'critical', '  ')}\n  {_ALONE}\n)",
         f"Drift in {_NAMED}",
-        "{{ $labels.statistic }} is {{ $value | humanize }}, over its critical line: this is outside what the "
-        f"reference period does by itself.{_CAUSE}",
+        f"{{{{ $labels.statistic }}}} crossed its critical line and is {_SCORED}: this is outside what the reference "
+        f"period does by itself.{_CAUSE}{_BESIDE}",
         keep=_KEEP,
     ),
-    _episode("DriftgaugeNulls", "null_ratio", what="Missing values"),
-    _episode("DriftgaugeUnseen", "unseen_ratio", what="Categories never seen before"),
-    _episode("DriftgaugeInvalid", "invalid_ratio", what="Values of the wrong kind"),
-    _episode("DriftgaugeVolume", "volume", what="Unusual number of rows"),
+    *(_named(name, statistic, what=what) for statistic, (name, what) in _OWN.items()),
     Alert(
         "DriftgaugeDriftWarning",
         "warning",
@@ -97,7 +112,7 @@ DRIFT: Final = (
     Alert(
         "DriftgaugeFeedSilent",
         "critical",
-        "time() - max by (model, version) (drift_last_row_timestamp_seconds)\n"
+        "min by (model, version) (timestamp(drift_last_row_timestamp_seconds) - drift_last_row_timestamp_seconds)\n"
         "  > on (model, version)\n"
         "max by (model, version) (drift_silence_limit_seconds)",
         "No rows from {{ $labels.model }}, version {{ $labels.version }}",
