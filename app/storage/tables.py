@@ -203,6 +203,36 @@ journal_quarantine = Table(
     Column("quarantined_at", Instant, nullable=False),
 )
 
+pairing = Table(
+    "pairing",
+    metadata,
+    Column("pair", LargeBinary, primary_key=True),
+    Column("half", NAME, primary_key=True),
+    Column("model_id", Integer, nullable=False),
+    Column("sender", NAME, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("header_length", BigInteger),
+    Column("body", LargeBinary, nullable=False),
+    Column("event_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False, index=True),
+    **_JOURNAL_VACUUM,
+)
+
+sample = Table(
+    "sample",
+    metadata,
+    _key("model_id"),
+    Column("format", NAME, primary_key=True),
+    Column("reason", NAME, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("body", LargeBinary),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+)
+
 window_histogram = Table(
     "window_histogram",
     metadata,
