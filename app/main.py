@@ -9,7 +9,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import baselines, batches, episodes, gate, models, openapi, operations, problems, reading, thresholds
+from app.api import baselines, batches, episodes, gate, logs, models, openapi, operations, problems, reading, thresholds
 from app.api.auth import Authentication, Door
 from app.api.edge import Edge
 from app.api.gate import Bounds, Quotas
@@ -152,7 +152,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     app.state.draining = False
     routes = [
         route
-        for module in (models, baselines, batches, reading, thresholds, episodes, operations)
+        for module in (models, baselines, batches, logs, reading, thresholds, episodes, operations)
         for route in module.router.routes
     ]
     quotas = Quotas(Buckets(settings.max_key_requests), Buckets(settings.max_key_bytes), Buckets(settings.max_key_rows))

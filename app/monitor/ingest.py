@@ -81,12 +81,8 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
 
 def delivery(service: Service, model: str, *, shipment: Shipment, kind: str) -> dict[str, Any]:
     """Record rows that a foreign sender delivered; gives the receipt, `kind` is the sender's word in the metrics."""
-    try:
-        receipt = record_batch(service, model, shipment)
-    except Problem as problem:
-        service.instruments.count_request(kind, problem.status)
-        raise
-    _count(service, model, kind, receipt=receipt)
+    receipt = record_batch(service, model, shipment)
+    _count_rows(service, model, kind, receipt=receipt)
     return receipt
 
 
@@ -123,12 +119,16 @@ def receipt(service: Service, model: str, batch_id: str) -> str:
 
 
 def _count(service: Service, model: str, kind: str, *, receipt: Mapping[str, Any]) -> None:
+    service.instruments.count_request(kind, 200)
+    _count_rows(service, model, kind, receipt=receipt)
+
+
+def _count_rows(service: Service, model: str, kind: str, *, receipt: Mapping[str, Any]) -> None:
     rows = receipt["rows"]
     outcomes = (
         {"duplicate": rows["received"]}
         if receipt["duplicate"]
         else {name: rows[name] for name in ("accepted", "late", "future", "rejected")}
     )
-    service.instruments.count_request(kind, 200)
     for outcome, count in outcomes.items():
         service.instruments.count_rows(model, kind, outcome=outcome, rows=count)

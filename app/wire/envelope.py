@@ -1,7 +1,7 @@
 """Rows as log pipelines wrap them: inside a key, as JSON in a string, with features in an object of their own."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,7 @@ def _mapped(table: Table, columns: RowColumns, change: Callable[[Row, Load], Row
     exact = columns.exact
     again = None if exact is None else lambda: [_again(row, change) for row in exact()]
     if len(good) == len(changed):
-        return Table(table.rows, RowColumns(good, again), table.received, table.numbers, table.rejections)
+        return replace(table, columns=RowColumns(good, again))
     refused = np.array([row is None for row in changed])
     numbers = np.arange(table.rows, dtype=np.int64) if table.numbers is None else table.numbers
     rejections = [*table.rejections, *(Rejection(row, NOT_AN_OBJECT) for row in numbers[refused].tolist())]
@@ -84,7 +84,7 @@ def _unwrapped(row: Row, opening: Opening, load: Load) -> Row | None:
         if not held:
             break
         outer = {name: row[name] for name in _steering(opening) if row.get(name) is not None} | outer
-        inner = next((found for value in held if (found := _object(value, load)) is not None), None)
+        inner = next((found for value in held if (found := object_of(value, load)) is not None), None)
         if inner is None:
             return None
         row = inner
@@ -103,7 +103,7 @@ def _steering(opening: Opening) -> Iterator[str]:
         yield opening.version_column
 
 
-def _object(value: Any, load: Load) -> Row | None:
+def object_of(value: Any, load: Load) -> Row | None:
     """Give an object, or the one that a string holds."""
     if isinstance(value, str):
         text = value.strip()
@@ -154,6 +154,15 @@ class _Named(Mapping[str, RawColumn]):
         return len(self._names)
 
 
+def relabelled(table: Table, names: Mapping[str, str]) -> Table:
+    """Let columns go by other names, unless those are taken."""
+    made = {new: table.columns[old] for old, new in names.items() if old in table.columns and new not in table.columns}
+    if not made:
+        return table
+    hidden = {old for old, new in names.items() if new in made}
+    return replace(table, columns=_Named(table.columns, made=made, hidden=hidden))
+
+
 def _named(table: Table, opening: Opening) -> Table:
     """Name the columns as the model does: the time that came beside the rows, and a lone prediction."""
     columns = table.columns
@@ -171,8 +180,7 @@ def _named(table: Table, opening: Opening) -> Table:
         hidden.add(PREDICTION)
     if not made:
         return table
-    named = _Named(columns, made=made, hidden=hidden)
-    return Table(table.rows, named, table.received, table.numbers, table.rejections)
+    return replace(table, columns=_Named(columns, made=made, hidden=hidden))
 
 
 def _beside(columns: Mapping[str, RawColumn], opening: Opening) -> str | None:

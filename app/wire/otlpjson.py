@@ -1,0 +1,85 @@
+"""OTLP log exports in JSON: lowerCamelCase names, 64-bit integers as text or numbers, unknown fields ignored."""
+
+from typing import Any, Final
+
+from app.wire.faults import undecodable
+from app.wire.jsontext import load_json
+from app.wire.otlp import DEPTH, NO_VALUE, Logs, Row, check_records, of_resource, row_of
+
+_SPECIAL: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def logs_of_json(body: bytes, *, most: int) -> list[Logs]:
+    """Read an ExportLogsServiceRequest of at most so many records."""
+    document = load_json(body)
+    if not isinstance(document, dict):
+        raise undecodable("the body is no OTLP export: not an object")
+    resources = _list(document, "resourceLogs")
+    check_records(sum(len(records) for one in resources for records in _records(one)), most)
+    return [_resource(one) for one in resources]
+
+
+def _list(document: Any, name: str) -> list[Any]:
+    """Give the list under a name; one that is absent or null is empty."""
+    if not isinstance(document, dict):
+        raise undecodable("the body is no OTLP export: an object is missing")
+    found = document.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise undecodable(f"the body is no OTLP export: {name} is no array")
+    return found
+
+
+def _records(resource: Any) -> list[list[Any]]:
+    return [_list(scope, "logRecords") for scope in _list(resource, "scopeLogs")]
+
+
+def _resource(document: Any) -> Logs:
+    rows = [_row(record) for records in _records(document) for record in records]
+    described = document.get("resource")
+    return of_resource(_pairs(described.get("attributes") if isinstance(described, dict) else None, DEPTH), rows)
+
+
+def _row(record: Any) -> Row | None:
+    if not isinstance(record, dict):
+        return None
+    time = _microseconds(record.get("timeUnixNano")) or _microseconds(record.get("observedTimeUnixNano"))
+    return row_of(_pairs(record.get("attributes"), DEPTH), _value(record.get("body"), DEPTH), time=time)
+
+
+def _microseconds(nanoseconds: Any) -> Any:
+    """Read a time; one that is no number stays as it is, to be refused as unreadable."""
+    try:
+        return int(nanoseconds or 0) // 1000
+    except (ValueError, TypeError, OverflowError):
+        return nanoseconds
+
+
+def _pairs(pairs: Any, depth: int) -> Row:
+    if not isinstance(pairs, list):
+        return {}
+    return {
+        pair["key"]: _value(pair.get("value"), depth)
+        for pair in pairs
+        if isinstance(pair, dict) and isinstance(pair.get("key"), str)
+    }
+
+
+def _value(value: Any, depth: int) -> Any:
+    """Read an AnyValue."""
+    if not isinstance(value, dict):
+        return None
+    for kind, held in value.items():
+        match kind:
+            case "stringValue" | "intValue" | "boolValue":
+                return held
+            case "doubleValue":
+                return _SPECIAL.get(held, held) if isinstance(held, str) else held
+            case "arrayValue" | "bytesValue":
+                return NO_VALUE
+            case "kvlistValue":
+                return _pairs(held.get("values"), depth - 1) if depth and isinstance(held, dict) else {}
+            case _:
+                pass
+    return None
