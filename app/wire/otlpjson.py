@@ -59,11 +59,8 @@ def _microseconds(nanoseconds: Any) -> Any:
 def _pairs(pairs: Any, depth: int) -> Row:
     if not isinstance(pairs, list):
         return {}
-    return {
-        pair["key"]: _value(pair.get("value"), depth)
-        for pair in pairs
-        if isinstance(pair, dict) and isinstance(pair.get("key"), str)
-    }
+    named = [(pair.get("key", ""), pair.get("value")) for pair in pairs if isinstance(pair, dict)]
+    return {key: _value(value, depth) for key, value in named if isinstance(key, str)}
 
 
 def _value(value: Any, depth: int) -> Any:

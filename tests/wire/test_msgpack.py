@@ -58,7 +58,10 @@ def test_bad_entries_are_refused_alone() -> None:
     assert list(table.columns["x"]) == [1, "a\ufffd"]
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1))))
+NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
+
+
+@given(st.lists(st.dictionaries(NAMES, st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1))))
 def test_records_come_back(records: list[dict[str, Any]]) -> None:
     """Whatever the library packs, comes back."""
     table = table_of_msgpack(b"".join(msgpack.packb([7, record]) for record in records))
