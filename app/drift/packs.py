@@ -36,6 +36,7 @@ class NumericPack:
         width = max(1, min(rows, CHUNK // len(self.features)))
         room = np.empty((2, len(self.features) * width))
         spots = np.empty(room.shape[1], dtype=np.intp)
+        odd = False
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, rows, width):
                 part = slice(start, min(start + width, rows))
@@ -43,7 +44,7 @@ class NumericPack:
                 block, scratch = (half[: shape[0] * shape[1]].reshape(shape) for half in room)
                 places = spots[: shape[0] * shape[1]].reshape(shape)
                 x = self._filled(columns, part=part, block=block)
-                x, totals = self._place(x, scratch=scratch, out=places)
+                x, totals, odd = self._place(x, scratch=scratch, out=places, odd=odd)
                 self._place_missing(columns, part=part, out=places)
                 if window is None:
                     sums[0] += totals
@@ -59,24 +60,39 @@ class NumericPack:
         first = columns[0]
         if len(columns) == 1 and first is not None and first.state is None and first.values.flags.c_contiguous:
             return first.values[None, part]
+        whole = [column.values[part] for column in columns if column is not None and column.state is None]
+        if len(whole) == len(columns):
+            np.concatenate(whole, out=block.reshape(-1))
+            return block
         for row, column in zip(block, columns, strict=True):
             row[:] = 0.0 if column is None else column.values[part]
             if column is not None and column.state is not None:
                 np.putmask(row, column.state[part] != VALUE, 0.0)
         return block
 
-    def _place(self, x: Doubles, *, scratch: Doubles, out: NDArray[np.intp]) -> tuple[Doubles, Doubles]:
-        """Place every number, and give them back with 0 for those that are not finite, and their sums by feature."""
+    def _place(
+        self, x: Doubles, *, scratch: Doubles, out: NDArray[np.intp], odd: bool
+    ) -> tuple[Doubles, Doubles, bool]:
+        """Place every number; `odd` says to expect some that are not finite.
+
+        Gives the numbers with 0 for those that are not finite, their sums by feature, and whether there were any.
+        """
         self.pack.place(x, scratch=scratch, out=out)
+        if not odd:
+            totals = x.sum(axis=1)
+            # One value that is not finite makes its sum so; a sum may also overflow by itself.
+            if np.isfinite(totals).all():
+                return x, totals, False
         finite = np.isfinite(x.reshape(-1))
-        if not finite.all():
-            special = np.flatnonzero(np.logical_not(finite, out=finite))
-            kinds = reserved_of(x.reshape(-1).take(special))
-            out.reshape(-1)[special] = kinds + self.nulls[special // x.shape[1]]
-            np.copyto(scratch, x)
-            scratch.reshape(-1)[special] = 0.0
-            x = scratch
-        return x, x.sum(axis=1)
+        special = np.flatnonzero(np.logical_not(finite, out=finite))
+        if not len(special):
+            return x, x.sum(axis=1), False
+        kinds = reserved_of(x.reshape(-1).take(special))
+        kinds += self.nulls[0] if len(x) == 1 else self.nulls.take(special // x.shape[1])
+        out.reshape(-1)[special] = kinds
+        np.copyto(scratch, x)
+        scratch.reshape(-1)[special] = 0.0
+        return scratch, scratch.sum(axis=1), True
 
     def _place_missing(self, columns: Sequence[NumericColumn | None], *, part: slice, out: NDArray[np.intp]) -> None:
         for row, null, column in zip(out, self.nulls, columns, strict=True):

@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.drift.columns import INVALID_CODE, NULL_CODE, CategoricalColumn
+from app.wire.exact import ExactColumn
 from app.wire.flat import decoded, flat
-from app.wire.jsonrows import ExactColumn
 from app.wire.numbers import BLANKS
 from app.wire.text import as_text, is_bytes
 

@@ -11,6 +11,7 @@ import orjson
 from app.errors import BadRequest
 from app.wire.jsonrows import table_of_rows
 from app.wire.jsontext import BLANKS, load_exact, load_json
+from app.wire.quick import quick_lines
 from app.wire.table import Table
 
 SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
@@ -18,7 +19,9 @@ SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
 
 def table_of_lines(body: bytes) -> Table:
     """Make a table of lines; a line that is no object is refused alone, a blank one is no row."""
-    return table_of_rows(parsed(lines_of(body), orjson.loads), exact=cache(lambda: parsed(lines_of(body), load_exact)))
+    exact = cache(lambda: parsed(lines_of(body), load_exact))
+    quick = quick_lines(body, exact)
+    return table_of_rows(parsed(lines_of(body), orjson.loads), exact=exact) if quick is None else quick
 
 
 def lines_of(body: bytes) -> list[bytes]:

@@ -32,7 +32,7 @@ def parse_numbers(text: pa.Array, *, booleans: bool) -> NumericColumn:
         cast = pc.cast(text, pa.float64())
     except pa.ArrowInvalid:
         return _parse_some(text, booleans=booleans)
-    values = cast.fill_null(0.0).to_numpy(zero_copy_only=False)
+    values = (cast.fill_null(0.0) if cast.null_count else cast).to_numpy(zero_copy_only=False)
     # The cast also takes nan(anything); plain digits make neither NaN nor, within range, an infinity.
     if np.isnan(values).any():
         return _parse_some(text, booleans=booleans)

@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-RawColumn: TypeAlias = list[Any] | pa.Array | pa.ChunkedArray
+from app.wire.cells import Cells
+
+RawColumn: TypeAlias = list[Any] | Cells | pa.Array | pa.ChunkedArray
 
 LISTED_REJECTIONS = 100
 

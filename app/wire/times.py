@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from app.wire.cells import Cells
 from app.wire.epochs import in_years, read_doubles, read_each, read_integers
 from app.wire.flat import decoded, flat
 from app.wire.localtime import to_utc
@@ -51,6 +52,8 @@ def instants(  # noqa: PLR0913 - a model's whole way of reading times
     """Read a time column; a row without a time takes the receipt time, `naive` is `utc` or `local`."""
     if raw is None:
         return Instants(np.full(rows, receipt_us, np.int64), np.full(rows, MISSING, np.uint8), 0)
+    if isinstance(raw, Cells):
+        raw = raw.values
     times = _of_list(raw) if isinstance(raw, list) else _of_array(flat(raw))
     us, known = times.readings.us, times.readings.known & ~times.missing
     ambiguous = 0

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from app.drift.columns import INVALID, NULL, VALUE, CategoricalColumn, NumericColumn
 from app.wire.categories import categories_of_array, categories_of_list
+from app.wire.cells import Cells
 from app.wire.flat import decoded, flat
 from app.wire.numbers import null_state, number, parse_numbers
 from app.wire.table import RawColumn
@@ -19,6 +20,8 @@ TEXTUAL: Final = frozenset({str, type(None)})
 
 def numeric(raw: RawColumn, *, text: bool = False) -> NumericColumn:
     """Read a column as doubles; `text` says that `true` and `false` are booleans."""
+    if isinstance(raw, Cells):
+        return NumericColumn(raw.doubles)
     if not isinstance(raw, list):
         return _numeric_array(flat(raw), text=text)
     try:
@@ -29,6 +32,8 @@ def numeric(raw: RawColumn, *, text: bool = False) -> NumericColumn:
 
 def categorical(raw: RawColumn, *, text: bool = False) -> CategoricalColumn:
     """Read a column as categories; `text` says that `true` and `false` are booleans in any case."""
+    if isinstance(raw, Cells):
+        raw = raw.values
     return categories_of_list(raw) if isinstance(raw, list) else categories_of_array(flat(raw), text=text)
 
 
@@ -45,6 +50,10 @@ def _numeric_list(raw: list[Any], *, text: bool) -> NumericColumn:
     if kinds <= TEXTUAL:
         return parse_numbers(_strings(raw), booleans=text)
     if kinds <= NULLABLE:
+        try:
+            return _numeric_array(pa.array(raw, pa.float64()), text=text)
+        except (pa.ArrowException, OverflowError):
+            pass
         state = np.fromiter((value is None for value in raw), np.bool_, len(raw)).astype(np.uint8)
         present = [0.0 if value is None else value for value in raw]
         try:

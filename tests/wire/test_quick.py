@@ -1,0 +1,122 @@
+"""The quick readers give what the long way gives, and leave to it what is not plain."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.wire import jsoncolumns, structs
+from app.wire.cells import Cells
+from app.wire.decode import decode
+from app.wire.jsonrows import table_of_value
+from app.wire.jsontext import load_json
+from app.wire.ndjson import lines_of, parsed
+from app.wire.quick import quick_json, quick_lines
+from app.wire.table import RawColumn, Table
+from app.wire.values import categorical, numeric
+
+NAMES = st.text('ab[]{}",:\\é \n', max_size=4)
+LITERALS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.floats(),
+    st.integers(-(2**70), 2**70),
+    st.sampled_from(["", "x[1]", '],"', "é", "\ud800", "1.5", "NaN", 0, 1, 1.0, True, -0.0, 1e300, 2**53 + 1]),
+)
+ODD = st.one_of(LITERALS, st.lists(LITERALS, max_size=2), st.dictionaries(NAMES, LITERALS, max_size=2))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_bodies_too() -> Any:
+    """Let the quick readers take bodies of any size."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jsoncolumns, "SMALLEST", 0)
+        patch.setattr(structs, "SMALLEST", 0)
+        yield
+
+
+def counted(raw: RawColumn) -> list[object]:
+    """A column as both kinds of feature see it."""
+    numbers, words = numeric(raw), categorical(raw)
+    state = np.zeros(len(numbers), np.uint8) if numbers.state is None else numbers.state
+    texts = [words.categories[code] if code >= 0 else code for code in words.codes.tolist()]
+    return [np.where(state == 0, numbers.values, 0.0).tobytes(), state.tolist(), texts]
+
+
+def same(quick: Table | None, slow: Table) -> None:
+    """Compare a table with the one read the long way, if there is one."""
+    if quick is None:
+        return
+    assert (quick.rows, quick.received, list(quick.columns)) == (slow.rows, slow.received, list(slow.columns))
+    assert {name: counted(quick.columns[name]) for name in quick.columns} == {
+        name: counted(slow.columns[name]) for name in slow.columns
+    }
+
+
+@given(st.dictionaries(NAMES, st.lists(st.floats() | LITERALS, min_size=3, max_size=3), max_size=4))
+def test_columns_are_read_alike(columns: dict[str, list[Any]]) -> None:
+    """Columns of anything have the values that the long way finds."""
+    body = json.dumps({"columns": columns}).encode()
+    same(quick_json(body), table_of_value(load_json(body), body=body))
+
+
+@given(st.dictionaries(NAMES, ODD, min_size=1, max_size=4), st.data())
+def test_rows_are_read_alike(first: dict[str, Any], data: st.DataObject) -> None:
+    """Rows of anything, some names left out or new, have the values that the long way finds."""
+    names = st.sampled_from([*first, "new"])
+    rows = [first, *data.draw(st.lists(st.dictionaries(names, ODD, max_size=4), max_size=4))]
+    for body in (json.dumps(rows).encode(), json.dumps({"rows": rows, "more": 1}).encode()):
+        same(quick_json(body), table_of_value(load_json(body), body=body))
+    lines = b"\n".join(json.dumps(row).encode() for row in rows)
+    slow = table_of_value(parsed(lines_of(lines), load_json))
+    same(quick_lines(lines, lambda: parsed(lines_of(lines), load_json)), slow)
+
+
+@settings(max_examples=300)
+@given(st.text('{}[]",:\\1e-. \n', max_size=24))
+def test_broken_bodies_are_left_alone(text: str) -> None:
+    """A quick reader gives nothing where the long way finds no JSON, and otherwise the same."""
+    for start in ('{"columns":{"a":[1],', '{"columns":{"a":[', '[{"a":1},{', '{"rows":[{"a":[1]}'):
+        body = (start + text).encode()
+        quick = quick_json(body)
+        if quick is not None:
+            same(quick, table_of_value(load_json(body), body=body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"columns":{"a":[[1,2],[]]}}',
+        b'{"columns":{"a":[1,[2],3]}}',
+        b'{"columns":{"a":["],\\"b\\":["]}}',
+        b'{"columns":{"a":[1],"a":[2]}}',
+        b'{"columns":{"a":[1],"a":0}}',
+        b'{"columns":{"a":[1],"b":[1,2]}}',
+        b'{"columns":{"a":[1]},"rows":[]}',
+        b'{"columns":{"a":[1]}} x',
+        b'[{"a":1},5]',
+        b'[{"a":1},{"b":1}]',
+    ],
+)
+def test_what_is_not_plain_is_left_alone(body: bytes) -> None:
+    """Nested arrays, names that stand twice, unlike lengths and unlike rows go the long way."""
+    assert quick_json(body) is None
+
+
+@pytest.mark.parametrize("lines", [b'{"a":1}{"a":2}\n\n', b'{"a":\n1}', b'{"a":1},\n{"a":2}', b'{"a":1}\n[1]', b"\n{}"])
+def test_lines_that_are_not_one_object_each_are_left_alone(lines: bytes) -> None:
+    """Two objects on a line or one over two lines are for the long way to refuse."""
+    assert quick_lines(lines, list) is None
+
+
+def test_plain_numbers_make_no_objects() -> None:
+    """The bodies that the quick readers are for are taken by them."""
+    rows = [{"x": n + 0.5, "y": n / 3, "s": "a"} for n in range(5)]
+    for body in (json.dumps(rows).encode(), json.dumps({"columns": {"x": [0.5, 1.5], "y": [1, 2]}}).encode()):
+        table = decode(body, None)
+        assert isinstance(table.columns["x"], Cells)
+        assert isinstance(table.columns["y"], Cells)
+    assert quick_lines(b"\n".join(json.dumps(row).encode() for row in rows), list) is not None
