@@ -21,6 +21,8 @@ POINTS: Final = {
     "ingest.after_journal": "a group is in the journal",
     "ingest.commit_sent": "COMMIT is on the wire, nobody read the answer",
     "ingest.commit_answered": "a group is committed, no sender was told",
+    "pairing.after_arrival": "half of a call is committed, nothing is counted",
+    "pairing.after_count": "a call is counted, its halves are still there",
     "fold.after_claim": "a model's journal is claimed",
     "fold.after_delete": "deltas left the journal",
     "fold.before_commit": "deltas are in their windows",

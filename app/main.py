@@ -9,7 +9,21 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import baselines, batches, episodes, gate, logs, models, openapi, operations, problems, reading, thresholds
+from app.api import (
+    baselines,
+    batches,
+    cloudevents,
+    episodes,
+    gate,
+    logs,
+    mirror,
+    models,
+    openapi,
+    operations,
+    problems,
+    reading,
+    thresholds,
+)
 from app.api.auth import Authentication, Door
 from app.api.edge import Edge
 from app.api.gate import Bounds, Quotas
@@ -79,6 +93,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         policy=policy(settings, scratch=scratch),
         decodes=Turns(settings.max_decodes, patience_s=settings.request_deadline / 1e6),
         burden=Burden(settings.max_inflight_bytes),
+        waiting=Burden(settings.max_pairing_bytes),
     )
 
 
@@ -95,6 +110,8 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         min_rows=settings.min_rows,
         ledger_retention_us=settings.ledger_retention,
         ledger_margin_us=settings.ledger_margin,
+        pairing_timeout_us=settings.pairing_timeout,
+        keep_undecodable_bodies=settings.keep_undecodable_bodies,
         request_deadline_us=settings.request_deadline,
         max_decodes=settings.max_decodes,
         max_rows=settings.max_rows,
@@ -152,7 +169,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     app.state.draining = False
     routes = [
         route
-        for module in (models, baselines, batches, logs, reading, thresholds, episodes, operations)
+        for module in (mirror, models, baselines, batches, cloudevents, logs, reading, thresholds, episodes, operations)
         for route in module.router.routes
     ]
     quotas = Quotas(Buckets(settings.max_key_requests), Buckets(settings.max_key_bytes), Buckets(settings.max_key_rows))

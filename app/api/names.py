@@ -11,7 +11,8 @@ from app.wire.names import check_name
 BATCH_ID_BYTES = 128
 
 
-def _decoded(raw: str, what: str, *, limit: int = 256) -> str:
+def decoded(raw: str, what: str, *, limit: int = 256) -> str:
+    """Read a name from the raw path."""
     try:
         name = unquote(raw, errors="strict")
     except UnicodeDecodeError as error:
@@ -21,17 +22,17 @@ def _decoded(raw: str, what: str, *, limit: int = 256) -> str:
 
 def model_name(model: Annotated[str, Path(description="Name of the model.")]) -> str:
     """Read the model's name from the path."""
-    return _decoded(model, "model")
+    return decoded(model, "model")
 
 
 def batch_id(batch_id: Annotated[str, Path(description="Id of the batch, 1 to 128 bytes.")]) -> str:
     """Read the batch's id from the path."""
-    return _decoded(batch_id, "batch", limit=BATCH_ID_BYTES)
+    return decoded(batch_id, "batch", limit=BATCH_ID_BYTES)
 
 
 def feature_name(feature: Annotated[str, Path(description="Name of the feature.")]) -> str:
     """Read the feature's name from the path."""
-    return _decoded(feature, "feature")
+    return decoded(feature, "feature")
 
 
 ModelName = Annotated[str, Depends(model_name)]

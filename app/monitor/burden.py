@@ -36,6 +36,16 @@ class Burden:
         with self._lock:
             self._carried -= size
 
+    def add(self, size: int) -> None:
+        """Take bytes on that are there already."""
+        with self._lock:
+            self._carried += size
+
+    def settle(self, size: int) -> None:
+        """Take what was measured for the truth."""
+        with self._lock:
+            self._carried = size
+
     @contextmanager
     def carrying(self, size: int) -> Iterator[None]:
         """Carry bytes for the length of the context."""

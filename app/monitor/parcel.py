@@ -15,8 +15,8 @@ from app.wire.table import Table
 class Shipment(Protocol):
     """Rows of one delivery, whoever sent them.
 
-    `at_us` is the time of rows without one of their own (None: the receipt time); `roles` are those that the rows
-    carry (None: all): features of other roles do not count these rows.
+    `at_us` is the time of rows without one of their own (None: the receipt time), `received_us` when they came, if
+    that is not now; `roles` are those that the rows carry (None: all): features of other roles do not count them.
     """
 
     @property
@@ -34,6 +34,10 @@ class Shipment(Protocol):
     @property
     def at_us(self) -> int | None:
         """Give the time of rows without one."""
+
+    @property
+    def received_us(self) -> int | None:
+        """Give the time at which the rows came, if they have waited."""
 
     @property
     def roles(self) -> frozenset[Role] | None:
@@ -57,6 +61,7 @@ class Parcel:
     backfill: bool = False
     row_count: int | None = None
     at_us: int | None = None
+    received_us: int | None = None
     roles: frozenset[Role] | None = None
     shipped: bool = False
 

@@ -46,7 +46,7 @@ def prepare(service: Service, watched: Watched, parcel: Shipment) -> Delivery:
     arrival = arrive(
         table,
         watched.configuration.clockwork(),
-        now_us=now_us,
+        now_us=_judged_us(service, parcel, now_us),
         version=parcel.version,
         backfill=parcel.backfill,
         at_us=parcel.at_us,
@@ -69,6 +69,11 @@ def prepare(service: Service, watched: Watched, parcel: Shipment) -> Delivery:
         deltas=deltas,
         backfill=parcel.backfill,
     )
+
+
+def _judged_us(service: Service, parcel: Shipment, now_us: int) -> int:
+    """Give the time by which rows are late or not: when they came, as far as the memory of batch ids allows."""
+    return now_us if parcel.received_us is None else max(parcel.received_us, now_us - service.policy.ledger_margin_us)
 
 
 def commit(service: Service, delivery: Delivery) -> dict[str, Any] | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from app.drift.columns import Role
 from app.errors import NotFound
 from app.monitor.catalog import Watched
 from app.monitor.keyring import ANYBODY, Holder
 from app.monitor.service import Service
 from app.wire.names import lawful
+from app.wire.senders.sides import Side
 
 
 def resolve(service: Service, candidates: Iterable[str | None], *, holder: Holder = ANYBODY) -> Watched | None:
@@ -28,3 +30,13 @@ def _known(service: Service, name: str, *, fresh: bool) -> Watched | None:
         return service.catalog.watched(name, fresh=fresh)
     except NotFound:
         return None
+
+
+def side_of(watched: Watched, role: Role) -> Side:
+    """Give the features of a role, in the order of the model's read, for columns without names."""
+    features = watched.model.features
+    return Side(
+        ordered=tuple(feature.name for feature in features if feature.role is role),
+        known=frozenset(feature.name for feature in features),
+        answer=role is not Role.FEATURE,
+    )

@@ -26,6 +26,8 @@ class Policy:
     min_rows: int = 30
     ledger_retention_us: int = 259_200_000_000
     ledger_margin_us: int = 3_600_000_000
+    pairing_timeout_us: int = 30_000_000
+    keep_undecodable_bodies: bool = False
     request_deadline_us: int = 10_000_000
     max_decodes: int = 2
     max_rows: int = 200_000
@@ -52,6 +54,7 @@ class Service:
     publishing: threading.Lock = field(default_factory=threading.Lock)
     decodes: Turns = field(default_factory=Turns)
     burden: Burden = field(default_factory=Burden)
+    waiting: Burden = field(default_factory=Burden)
 
     def now_us(self) -> int:
         """Give the database's time, which all replicas share."""

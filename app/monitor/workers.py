@@ -11,6 +11,7 @@ import structlog
 from app.errors import Problem
 from app.monitor.evaluate import due, evaluate, fold_all
 from app.monitor.gauges import outdated, publish
+from app.monitor.pairing import sweep
 from app.monitor.retain import prune
 from app.monitor.service import Service
 from app.storage import exposition, fold, ledger
@@ -35,6 +36,7 @@ class Workers:
             ("evaluate", self._evaluate, policy.evaluate_interval_us),
             ("refresh", self._refresh, policy.refresh_interval_us),
             ("account", self._account, policy.account_interval_us),
+            ("pair", self._pair, min(1_000_000, max(50_000, policy.pairing_timeout_us // 4))),
             ("prune", self._prune, policy.prune_interval_us),
         ]
         self._threads = [
@@ -128,6 +130,10 @@ class Workers:
         instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
         instruments.journal_quarantined.set(balance.quarantined_rows)
         instruments.ledger_imbalance.set(balance.imbalance)
+
+    def _pair(self) -> None:
+        while sweep(self._service) and not self._stop.is_set():
+            pass
 
     def _prune(self) -> None:
         prune(self._service)

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, select, text
 
 from app.storage import tables
+from app.storage.locks import Lock
 from app.storage.types import to_datetime
 
 
@@ -79,6 +80,11 @@ def arrive(conn: Connection, halves: Sequence[Stored]) -> list[Arrival]:
         )
         for half, pair, alone in zip(halves, ids, own, strict=True)
     ]
+
+
+def claim(conn: Connection) -> bool:
+    """Take the turn to finish what is due, until the transaction ends; False when another replica has it."""
+    return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, 0)"), {"space": Lock.PAIRING}))
 
 
 def due(conn: Connection, *, received_before_us: int, limit: int = 500) -> list[tuple[Stored, ...]]:

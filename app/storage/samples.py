@@ -44,19 +44,18 @@ def note(conn: Connection, model_id: int, sample: Sample) -> None:
 def listed(conn: Connection, model_id: int) -> list[Sample]:
     """The samples of a model, the newest first."""
     columns = tables.sample.c
-    rows = conn.execute(
-        select(tables.sample).where(columns.model_id == model_id).order_by(columns.last_at.desc(), columns.reason)
-    )
+    statement = select(tables.sample).where(columns.model_id == model_id)
+    rows = conn.execute(statement.order_by(columns.last_at.desc(), columns.reason)).mappings()
     return [
         Sample(
-            row.format,
-            row.reason,
-            row._mapping["count"],
-            row.content_type,
-            row.size,
-            row.body,
-            row.first_at,
-            row.last_at,
+            format=row["format"],
+            reason=row["reason"],
+            count=row["count"],
+            content_type=row["content_type"],
+            size=row["size"],
+            body=row["body"],
+            first_us=row["first_at"],
+            last_us=row["last_at"],
         )
         for row in rows
     ]

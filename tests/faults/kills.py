@@ -43,7 +43,7 @@ def failpoints(cluster: Cluster, seed: int, *, each: int) -> Finding:
     forgetting = horizon(cluster, seed, batches=20 + 5 * each, deaths=each)
     with lab(cluster, seed, settings={"DRIFTGAUGE_EVALUATE_INTERVAL": "500ms"}) as bench:
         bench.finding = forgetting
-        points = [point for point in POINTS if not point.startswith("prune")]
+        points = [point for point in POINTS if not point.startswith(("prune", "pairing"))]
         todo = points * each
         bench.random.shuffle(todo)
         with bench.load(habits=Habits(pause_s=0.1)):

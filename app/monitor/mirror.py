@@ -1,0 +1,85 @@
+"""Copies of requests to a model server, as a proxy mirrors them: rows without answers, counted at once."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.drift.columns import Role
+from app.errors import BadRequest, Problem, Refused
+from app.monitor import ingest, samples
+from app.monitor.catalog import Watched
+from app.monitor.senders import side_of
+from app.monitor.service import Service
+from app.wire.inflate import inflate
+from app.wire.names import BATCH_ID_BYTES, lawful
+from app.wire.senders.calls import read_request
+from app.wire.table import Table
+
+_DIGEST: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One mirrored request."""
+
+    batch_id: str
+    body: bytes
+    content_type: str
+    header_length: int | None
+    version: str | None
+    backfill: bool = False
+    at_us: int | None = None
+    received_us: int | None = None
+    roles: frozenset[Role] | None = None
+
+    def fingerprint(self) -> bytes:
+        """Tell two requests of one id apart: 16 bytes over body and version."""
+        digest = hashlib.sha256(self.body)
+        digest.update(b"\0" + (self.version or "").encode())
+        return digest.digest()[:_DIGEST]
+
+    def table(self, watched: Watched) -> Table:
+        """Read the rows."""
+        side = side_of(watched, Role.FEATURE)
+        return read_request(self.body, self.content_type, header_length=self.header_length, side=side)
+
+
+def batch_id_of(headers: Mapping[str, str]) -> str | None:
+    """Give the id that the sender or a proxy put on a request; one that is no lawful id is hashed."""
+    sent = headers.get("idempotency-key") or headers.get("x-request-id")
+    if not sent:
+        return None
+    return sent if lawful(sent, limit=BATCH_ID_BYTES) else hashlib.sha256(sent.encode("latin-1", "replace")).hexdigest()
+
+
+def receive(  # noqa: PLR0913 - a request is all of it
+    service: Service,
+    model: str,
+    *,
+    kind: str,
+    batch_id: str,
+    version: str | None,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> dict[str, Any]:
+    """Record the rows of a mirrored request; gives the receipt."""
+    content_type = headers.get("content-type", "")
+    try:
+        watched = service.catalog.watched(model)
+        try:
+            with service.decodes:
+                plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
+            with service.burden.carrying(0 if plain is body else len(plain)):
+                told = headers.get("inference-header-content-length", "")
+                length = int(told) if told.isascii() and told.isdigit() and len(told) < 12 else None  # noqa: PLR2004
+                copy = Copy(batch_id, plain, content_type, length, version)
+                receipt = ingest.delivery(service, model, shipment=copy, kind=kind)
+        except (BadRequest, Refused) as problem:
+            samples.note(service, watched, problem, kind=kind, content_type=content_type, body=body)
+            raise
+    except Problem as problem:
+        service.instruments.count_request(kind, problem.status)
+        raise
+    service.instruments.count_request(kind, 200)
+    return receipt
