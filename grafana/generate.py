@@ -4,19 +4,21 @@ import json
 from pathlib import Path
 from typing import Final
 
+from grafana_foundation_sdk.builders.dashboard import Dashboard as Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from app.metrics import rules
-from grafana import model
+from grafana import feature, fleet, model, service
 
 ROOT: Final = Path(__file__).parents[1]
+BOARDS: Final = {"fleet": fleet.build, "model": model.build, "feature": feature.build, "service": service.build}
 
 
 def files() -> dict[Path, str]:
     """Every generated file and its text."""
-    return {
-        ROOT / "grafana" / "dashboards" / "model.json": _board(),
+    boards = {name: _board(build()) for name, build in BOARDS.items()}
+    return {ROOT / "grafana" / "dashboards" / f"{name}.json": text for name, text in boards.items()} | {
         ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml": rules.text(),
     }
 
@@ -30,8 +32,8 @@ def dumped(board: Dashboard) -> str:
     return json.dumps(tree, indent=2, sort_keys=True) + "\n"
 
 
-def _board() -> str:
-    board = model.build().build()
+def _board(builder: Builder) -> str:
+    board = builder.build()
     for number, panel in enumerate(board.panels or (), start=1):
         panel.id_val = number
     return dumped(board)

@@ -1,46 +1,31 @@
 """The dashboard "Driftgauge: model": is it drifting, where, since when, and does the data arrive."""
 
 from grafana_foundation_sdk.builders import dashboard
-from grafana_foundation_sdk.models.dashboard import (
-    DashboardCursorSync,
-    DataSourceRef,
-    VariableOption,
-    VariableRefresh,
-    VariableSort,
-)
 
-from grafana import panels, queries
+from grafana import panels, queries, variables
+from grafana.fleet import COLORS
 
-STATUS_COLORS = {
-    "ok": "green",
-    "warning": "orange",
-    "critical": "red",
-    "insufficient_rows": "blue",
-    "calibrating": "purple",
-    "no_baseline": "gray",
-}
 BY_FEATURE = "{{version}} {{feature}}"
 LINE = "{{version}} {{feature}} {{severity}} line"
+EXPLAINED = variables.to_board(
+    "feature",
+    model="${model:percentencode}",
+    version="${__field.labels.version:percentencode}",
+    feature="${__field.labels.feature:percentencode}",
+)
 
 
 def build() -> dashboard.Dashboard:
     """Lay out variables, rows and panels."""
+    chosen = 'label_values(drift_feature_scored{model="$model", version=~"$version"}, feature)'
     board = (
-        dashboard.Dashboard("Driftgauge: model")
-        .uid("driftgauge-model")
-        .description("Drift of one model's features against its baseline, with the lines its alerts use.")
-        .tags(["driftgauge", "drift", "machine learning"])
-        .time("now-7d", "now")
-        .refresh("1m")
-        .timezone("browser")
-        .readonly()
-        .tooltip(DashboardCursorSync.CROSSHAIR)
-        .with_variable(_source("datasource", "Prometheus", "prometheus"))
-        .with_variable(_source("sql", "Postgres", panels.SQL_TYPE))
-        .with_variable(_label("model", "Model", "label_values(drift_features, model)"))
-        .with_variable(_many("version", "Version", 'label_values(drift_features{model="$model"}, version)'))
-        .with_variable(_many("feature", "Feature", 'label_values(drift_feature_scored{model="$model"}, feature)'))
-        .with_variable(_label("shape", "Histogram of", 'label_values(drift_feature_scored{model="$model"}, feature)'))
+        variables.board(
+            "model", "Drift of one model's features against its baseline, with its alerts' lines.", span="7d"
+        )
+        .with_variable(variables.model())
+        .with_variable(variables.many("version", "Version", 'label_values(drift_features{model="$model"}, version)'))
+        .with_variable(variables.many("feature", "Feature", chosen))
+        .with_variable(variables.service())
     )
     for title, row in (("Now", _now()), ("Drift", _drift()), ("Values", _values()), ("Ingest", _ingest())):
         board.with_row(dashboard.Row(title))
@@ -57,7 +42,7 @@ def _now() -> list[panels.AnyPanel]:
             (queries.EPISODES, "episodes"),
             unit="none",
             limits=(1,),
-        ),
+        ).links([variables.link("Episodes with causes and top bins", variables.EVIDENCE + "/episodes")]),
         panels.tile(
             "Age of the scores",
             "Time since the end of the last evaluated window. Old scores say nothing about now.",
@@ -77,17 +62,18 @@ def _now() -> list[panels.AnyPanel]:
             unit="short",
         ),
         panels.tile(
-            "Alert budget",
-            "Pages a month that the owner accepts for this model; the critical lines follow from it.",
-            (queries.BUDGET, "pages a month"),
-            unit="none",
+            "Budget used",
+            "Pages of the last 30 days as a share of the pages a month that the owner accepts.",
+            (queries.MODEL_USED, "used"),
+            unit="percentunit",
+            limits=(0.75, 1.0),
         ),
         panels.name_tile("Baseline", "Number of the active baseline.", (queries.BASELINE, "{{baseline}}")),
         panels.shares(
             "Features by status",
             "How many features are in each status; the whole height is all features of the chosen versions.",
             (queries.FEATURES_BY_STATUS, "{{status}}"),
-            colors=STATUS_COLORS,
+            colors=COLORS,
         ),
         panels.lines(
             "Closest to their lines",
@@ -102,11 +88,11 @@ def _drift() -> list[panels.AnyPanel]:
     return [
         panels.heat(
             "Evidence by feature",
-            "Accumulated log-evidence that a feature is outside its normal range. Orange is worth a look, red is over "
-            "the default critical line.",
-            (queries.score("evidence"), BY_FEATURE),
-            limits=(2.5, 5.16),
-        ),
+            "Accumulated log-evidence that a feature is outside its normal range, as a share of the line that pages. "
+            "A click opens the feature.",
+            (queries.ratio("evidence"), BY_FEATURE),
+            limits=(0.5, 1.0),
+        ).data_links([variables.link("Open the feature", EXPLAINED)]),
         panels.lines(
             "Evidence",
             "Accumulated log-evidence against its line. It grows while windows stay unusual, else it falls.",
@@ -159,11 +145,6 @@ def _values() -> list[panels.AnyPanel]:
             unit="short",
             width=24,
         ),
-        panels.bars(
-            "Histogram of $shape",
-            "Share of the rows in each bin: the newest window of the chosen time range beside the whole range.",
-            queries.HISTOGRAM,
-        ),
     ]
 
 
@@ -186,41 +167,5 @@ def _ingest() -> list[panels.AnyPanel]:
             "Rows a second by what became of them.",
             [(queries.INGEST, "{{outcome}}")],
             unit="rowsps",
-            width=8,
-        ),
-        panels.lines(
-            "Requests",
-            "Ingest requests a second of all models, by format and HTTP status code.",
-            [(queries.REQUESTS, "{{format}} {{code}}")],
-            unit="reqps",
-            width=8,
-        ),
-        panels.lines(
-            "Commit and evaluation time",
-            "99th percentile of the time from a decoded batch to its COMMIT, and of an evaluation.",
-            [(queries.COMMIT, "commit"), (queries.EVALUATION, "evaluation")],
-            unit="s",
-            width=8,
         ),
     ]
-
-
-def _source(name: str, label: str, kind: str) -> dashboard.DatasourceVariable:
-    return dashboard.DatasourceVariable(name).label(label).type(kind)
-
-
-def _label(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    return (
-        dashboard.QueryVariable(name)
-        .label(label)
-        .query({"query": query, "refId": name})
-        .definition(query)
-        .datasource(DataSourceRef(type_val="prometheus", uid="${datasource}"))
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-    )
-
-
-def _many(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
-    return _label(name, label, query).multi(multi=True).include_all(include_all=True).current(everything)

@@ -1,28 +1,69 @@
 """Panels in the house style, each with title, description and unit."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from grafana_foundation_sdk.builders import barchart, common, dashboard, prometheus, stat, statushistory, timeseries
+from grafana_foundation_sdk.builders import (
+    barchart,
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    statetimeline,
+    statushistory,
+    table,
+    timeseries,
+)
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.runtime import UnknownDataquery
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
     Threshold,
     ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
 )
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana.variables import SQL_TYPE
 
 SOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
-SQL_TYPE: Final = "grafana-postgresql-datasource"
 SQL_SOURCE: Final = shared.DataSourceRef(type_val=SQL_TYPE, uid="${sql}")
-LETTERS: Final = "ABCDEFGH"
+LETTERS: Final = "ABCDEFGHIJ"
 
-Described = TypeVar("Described", barchart.Panel, stat.Panel, statushistory.Panel, timeseries.Panel)
-AnyPanel = barchart.Panel | stat.Panel | statushistory.Panel | timeseries.Panel
+AnyPanel = barchart.Panel | stat.Panel | statetimeline.Panel | statushistory.Panel | table.Panel | timeseries.Panel
+Described = TypeVar(
+    "Described",
+    barchart.Panel,
+    stat.Panel,
+    statetimeline.Panel,
+    statushistory.Panel,
+    table.Panel,
+    timeseries.Panel,
+)
 Query = tuple[str, str]
 """An expression and the legend of its series."""
+Link = tuple[str, str]
+"""What a link says, and its address."""
+States = dict[int, tuple[str, str]]
+"""A state's number, its word and its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its head, its query and how its numbers are shown."""
+
+    title: str
+    query: str
+    unit: str
+    limits: tuple[float, ...] = ()
+    words: States | None = None
+    decimals: int = 0
 
 
 def _described(panel: Described, title: str, description: str, *, unit: str, size: tuple[int, int]) -> Described:
@@ -94,19 +135,86 @@ def heat(title: str, description: str, query: Query, *, limits: tuple[float, ...
     return _described(panel, title, description, unit="short", size=(24, 10))
 
 
-def bars(title: str, description: str, sql: str) -> barchart.Panel:
+def timeline(title: str, description: str, query: Query, *, words: States) -> statetimeline.Panel:
+    """One row a series, one colour a state."""
+    panel = statetimeline.Panel().datasource(SOURCE).with_target(_target("A", query)).mappings([named(words)])
+    panel.show_value(shared.VisibilityMode.NEVER).merge_values(merge_values=True).legend(_legend()).tooltip(_tooltip())
+    return _described(panel, title, description, unit="none", size=(24, 8))
+
+
+def bars(title: str, description: str, sql: str, *, height: int = 10, width: int = 24) -> barchart.Panel:
     """Shares by bin, straight from Postgres."""
-    target = {
-        "refId": "A",
-        "datasource": {"type": SQL_TYPE, "uid": "${sql}"},
-        "editorMode": "code",
-        "format": "table",
-        "rawQuery": True,
-        "rawSql": sql,
-    }
     panel = barchart.Panel().datasource(SQL_SOURCE).x_field("label").legend(_legend()).tooltip(_tooltip())
-    panel.with_target(_Ready(UnknownDataquery(target))).x_tick_label_rotation(-45)
-    return _described(panel, title, description, unit="percentunit", size=(24, 10))
+    panel.with_target(asked(sql)).x_tick_label_rotation(-45)
+    return _described(panel, title, description, unit="percentunit", size=(width, height))
+
+
+def bin_heat(title: str, description: str, sql: str, *, limits: tuple[float, ...]) -> statushistory.Panel:
+    """One row a bin, one cell a moment, straight from Postgres."""
+    panel = statushistory.Panel().datasource(SQL_SOURCE).with_target(asked(sql, time=True)).tooltip(_tooltip())
+    panel.thresholds(_steps(limits)).color_scheme(_by_threshold()).show_value(shared.VisibilityMode.NEVER)
+    panel.decimals(2).override_by_regexp(
+        "/.*/", [DynamicConfigValue("displayName", "${__field.labels.metric}${__field.name}")]
+    )
+    return _described(panel, title, description, unit="none", size=(24, 14))
+
+
+def grid(title: str, description: str, columns: Sequence[Column], *, by: str, links: Sequence[Link]) -> table.Panel:
+    """One row a value of the label `by`, one column a query; the row's name carries the links."""
+    panel = table.Panel().datasource(SOURCE)
+    names = {by: by.capitalize()}
+    for letter, column in zip(LETTERS, columns, strict=False):
+        panel.with_target(_target(letter, (column.query, ""), instant=True).format(PromQueryFormat.TABLE))
+        names[f"Value #{letter}"] = column.title
+        shown = [DynamicConfigValue("unit", column.unit), DynamicConfigValue("decimals", column.decimals)]
+        if column.words or column.limits:
+            shown.append(DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
+        if column.words:
+            shown.append(DynamicConfigValue("mappings", [named(column.words).to_json()]))
+        if column.limits:
+            steps = _steps(column.limits).build().to_json()
+            shown.append(DynamicConfigValue("thresholds", steps))
+        panel.override_by_name(column.title, shown)
+    cell = [{"title": words, "url": url} for words, url in links]
+    panel.override_by_name(by.capitalize(), [DynamicConfigValue("links", cell)])
+    panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
+    organized = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": names}
+    panel.with_transformation(DataTransformerConfig(id_val="organize", options=organized))
+    return _described(panel, title, description, unit="none", size=(24, 9))
+
+
+def rows(title: str, description: str, sql: str, *, width: int, height: int) -> table.Panel:
+    """Rows as Postgres gives them; columns called share or change are coloured shares."""
+    panel = table.Panel().datasource(SQL_SOURCE).with_target(asked(sql))
+    gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+    panel.override_by_name("change", [DynamicConfigValue("custom.cellOptions", gauge)])
+    return _described(panel, title, description, unit="percentunit", size=(width, height))
+
+
+def named(words: States) -> ValueMap:
+    """Numbers as words in colours."""
+    return ValueMap(
+        {
+            str(number): ValueMappingResult(text=word, color=color, index=place)
+            for place, (number, (word, color)) in enumerate(words.items())
+        }
+    )
+
+
+def asked(sql: str, *, time: bool = False) -> "_Ready":
+    """A query for Postgres: a table, or series over time."""
+    return _Ready(
+        UnknownDataquery(
+            {
+                "refId": "A",
+                "datasource": {"type": SQL_TYPE, "uid": "${sql}"},
+                "editorMode": "code",
+                "format": "time_series" if time else "table",
+                "rawQuery": True,
+                "rawSql": sql,
+            }
+        )
+    )
 
 
 class _Ready(Builder[Dataquery]):

@@ -1,4 +1,4 @@
-"""What the dashboards ask Prometheus and Postgres."""
+"""What the dashboards of models and features ask Prometheus."""
 
 from typing import Final
 
@@ -16,8 +16,26 @@ def line(statistic: str) -> str:
     return f'max by (version, feature, severity) (drift_score_threshold{{{FEATURE}, statistic="{statistic}"}})'
 
 
-def _p99(histogram: str) -> str:
-    return f"histogram_quantile(0.99, sum by (le) (rate({histogram}_bucket[$__rate_interval])))"
+def of_line(statistic: str, severity: str) -> str:
+    """One statistic of the chosen features as a share of its line."""
+    keys = "(version, feature)"
+    drawn = f'drift_score_threshold{{{FEATURE}, statistic="{statistic}", severity="{severity}"}}'
+    return f"{score(statistic)} / on {keys} max by {keys} ({drawn} > 0)"
+
+
+def ratio(statistic: str) -> str:
+    """One statistic of the chosen features as a share of the line that pages."""
+    return of_line(statistic, "critical")
+
+
+def named(statistics: str) -> str:
+    """Statistics of the chosen feature by name."""
+    return f'max by (statistic) (drift_score{{{FEATURE}, statistic=~"{statistics}"}})'
+
+
+def named_line(statistics: str) -> str:
+    """Their lines."""
+    return f'max by (statistic, severity) (drift_score_threshold{{{FEATURE}, statistic=~"{statistics}"}})'
 
 
 FEATURES_BY_STATUS: Final = f"sum by (status) (max by (version, status) (drift_features{{{MODEL}}}))"
@@ -30,31 +48,41 @@ AGE: Final = f"time() - max by (version) (drift_window_end_timestamp_seconds{{{M
 SILENCE: Final = f"time() - max by (version) (drift_last_row_timestamp_seconds{{{MODEL}}})"
 SILENCE_LIMIT: Final = f"max by (version) (drift_silence_limit_seconds{{{MODEL}}})"
 BASELINE: Final = 'max by (baseline) (drift_baseline_info{model="$model"})'
-BUDGET: Final = 'max(drift_alert_budget_pages_per_month{model="$model"})'
+MODEL_USED: Final = (
+    'max(drift_alert_budget_spent_pages{model="$model"}) / max(drift_alert_budget_pages_per_month{model="$model"})'
+)
+CAUSE: Final = f"max by (cause) (drift_episode_info{{{FEATURE}}})"
 EPISODES: Final = f"count(max by (version, feature, statistic) (drift_episode_info{{{MODEL}}})) or vector(0)"
 ROWS: Final = f"max by (version) (drift_window_rows{{{MODEL}}})"
 ROWS_LINE: Final = f'max by (version, severity) (drift_score_threshold{{{MODEL}, statistic="volume"}})'
 MEAN: Final = f"max by (version, feature) (drift_feature_mean{{{FEATURE}}})"
 INGEST: Final = 'sum by (outcome) (rate(driftgauge_ingest_rows_total{model="$model"}[$__rate_interval]))'
-REQUESTS: Final = "sum by (format, code) (rate(driftgauge_ingest_requests_total[$__rate_interval]))"
-COMMIT: Final = _p99("driftgauge_ingest_commit_seconds")
-EVALUATION: Final = _p99("driftgauge_evaluation_seconds")
-
-HISTOGRAM: Final = """\
-WITH chosen AS (
-  SELECT window_start, bin, label, count
-  FROM feature_histogram
-  WHERE model = ${model:sqlstring}
-    AND version IN (${version:sqlstring})
-    AND feature = ${shape:sqlstring}
-    AND $__timeFilter(window_start)
-),
-newest AS (SELECT * FROM chosen WHERE window_start = (SELECT max(window_start) FROM chosen))
-SELECT
-  label,
-  sum(count) / nullif((SELECT sum(count) FROM chosen), 0) AS "whole range",
-  coalesce((SELECT sum(count) FROM newest WHERE newest.bin = chosen.bin), 0)
-    / nullif((SELECT sum(count) FROM newest), 0) AS "newest window"
-FROM chosen
-GROUP BY bin, label
-ORDER BY bin"""
+RANKS: Final = {"critical": 5, "warning": 4, "insufficient_rows": 3, "calibrating": 2, "no_baseline": 1}
+"""How bad each status is; a model is as bad as its worst feature."""
+STATE: Final = (
+    "max by (model) (\n  "
+    + "\n  or ".join(f'(drift_features{{status="{status}"}} > bool 0) * {rank}' for status, rank in RANKS.items())
+    + "\n)"
+)
+MODELS: Final = "count(max by (model) (drift_alert_budget_pages_per_month))"
+NONE: Final = "0 * max by (model) (drift_alert_budget_pages_per_month)"
+OPEN_BY_MODEL: Final = f"count by (model) (max by (model, version, feature, statistic) (drift_episode_info)) or {NONE}"
+SPENT: Final = "max by (model) (drift_alert_budget_spent_pages)"
+USED: Final = f"{SPENT} / on (model) max by (model) (drift_alert_budget_pages_per_month)"
+QUIET: Final = (
+    "max by (model) (\n"
+    "  (time() - max by (model, version) (drift_last_row_timestamp_seconds))\n"
+    "  / on (model, version) max by (model, version) (drift_silence_limit_seconds)\n"
+    ")"
+)
+SILENT: Final = f"count({QUIET} > 1) or vector(0)"
+OLD: Final = "max by (model) (time() - max by (model, version) (drift_window_end_timestamp_seconds))"
+ACCEPTED: Final = 'sum by (model) (rate(driftgauge_ingest_rows_total{outcome="accepted"}[$__rate_interval]))'
+AT_LINE: Final = (
+    "topk(10, max by (model, version, feature, statistic) (drift_score)\n"
+    "  / on (model, version, feature, statistic) group_right ()\n"
+    'max by (model, version, feature, statistic) (drift_score_threshold{severity="critical"} > 0))'
+)
+CRITICAL_MODELS: Final = f"count({STATE} == 5) or vector(0)"
+ALL_EPISODES: Final = "count(max by (model, version, feature, statistic) (drift_episode_info)) or vector(0)"
+BROKE: Final = f"count({USED} > 1) or vector(0)"

@@ -170,7 +170,12 @@ class Scene:
 @contextlib.contextmanager
 def scene(feed: Feed, *, window: str, window_us: int, rows: int, interval: str = "1s") -> Iterator[Scene]:
     """A model with 240 windows of reference, watched by two replicas and scraped."""
-    settings = {"DRIFTGAUGE_EVALUATE_INTERVAL": "500ms", "DRIFTGAUGE_ACCOUNT_INTERVAL": "1s"}
+    settings = {
+        "DRIFTGAUGE_EVALUATE_INTERVAL": "500ms",
+        "DRIFTGAUGE_ACCOUNT_INTERVAL": "1s",
+        "DRIFTGAUGE_PUBLIC_URL": "http://drift.example.org",
+        "DRIFTGAUGE_GRAFANA_URL": "http://grafana.example.org",
+    }
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(Service(settings))
         second = Service(settings)

@@ -17,6 +17,7 @@ from metrics.views import model, used
 
 ROOT = Path(__file__).parents[2]
 BOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+SCRAPED = {"instance", "job"}
 WORDS = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
 Tree = dict[str, Any]
 
@@ -97,10 +98,10 @@ def test_every_query_is_promql_on_series_that_exist(path: Path) -> None:
     assert queries
     for expr in queries:
         asked = list(selectors(expr))
-        assert asked
+        assert asked or expr.startswith("vector(")
         for selector in asked:
             assert selector.name in known, expr
-            assert {matcher.name for matcher in selector.matchers.matchers} <= known[selector.name] | {"version"}, expr
+            assert {matcher.name for matcher in selector.matchers.matchers} <= known[selector.name] | SCRAPED, expr
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
@@ -141,6 +142,35 @@ def test_panels_do_not_overlap(path: Path) -> None:
         cells = {(at["x"] + i, at["y"] + j) for i in range(at["w"]) for j in range(at["h"])}
         assert not cells & taken, panel["title"]
         taken |= cells
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Links to siblings name dashboards that exist and variables that they have; links to the service, its API."""
+    siblings = {board(one)["uid"]: board(one) for one in BOARDS}
+    links = re.findall(r'"url": "([^"]+)"', json.dumps([board(path)["panels"], board(path)["links"]]))
+    for url in links:
+        if url.startswith("/d/"):
+            uid = re.match(r"/d/([a-z-]+)\?", url)
+            assert uid is not None
+            assert uid[1] in siblings, url
+            declared = {one["name"] for one in siblings[uid[1]]["templating"]["list"]}
+            assert set(re.findall(r"[?&]var-(\w+)=", url)) <= declared, url
+        else:
+            assert url.startswith("${service}/v1/models/"), url
+    assert links or path.stem == "service"
+    assert any(link["tags"] == ["driftgauge"] for link in board(path)["links"])
+
+
+def test_every_series_is_used_or_said_to_be_for_others() -> None:
+    """A series that no dashboard, no rule and no template reads is named as such in docs/metrics.md."""
+    rules = (ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml").read_text()
+    used_ = set(re.findall(r"drift\w+", rules + " ".join(path.read_text() for path in BOARDS)))
+    used_ |= {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in used_}
+    unused = {re.sub(r"(_seconds)_(?:bucket|sum|count)$", r"\1", name) for name in sample_names()} - used_
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    (told,) = re.findall(r"For your own queries, no dashboard or rule reads them: ([^.]+)\.", text)
+    assert {name for name in unused if name.startswith("drift")} == set(re.findall(r"`(\w+)`", told))
 
 
 def test_rates_adapt_to_the_scrape_interval() -> None:
