@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     max_key_rows: Limit = Field(0, description="Rows a second of one key; 0: any.")
     bootstrap_admin_key_file: Path | None = Field(None, description="File with an admin key to make at the start.")
     bootstrap_metrics_key_file: Path | None = Field(None, description="File with a metrics key to make at the start.")
+    bootstrap_metrics_key_file: Path | None = Field(None, description="File with a metrics key to make at the start.")
     failpoints: str = Field("", description="Points to die, pause or fail at, for tests; loopback only.")
     max_pairing_bytes: Count = Field(256 * 2**20, description="Bytes of halves of calls that wait for each other.")
     keep_undecodable_bodies: bool = Field(

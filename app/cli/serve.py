@@ -19,6 +19,7 @@ from app.api.guard import GuardedProtocol, Limits, with_limits
 from app.errors import ConfigurationError
 from app.main import create_app, open_door, open_service
 from app.monitor import keys
+from app.monitor.keyring import Scope
 from app.monitor.service import Service
 from app.settings import Settings, unknown_variables
 
@@ -72,8 +73,12 @@ def end(number: int, _: object) -> None:
 
 def admit(service: Service, settings: Settings, *, bound: socket.socket) -> Door:
     """Open the door as the address allows; ConfigurationError for a public one that nobody has a key to."""
-    if settings.bootstrap_admin_key_file is not None:
-        keys.bootstrap(service, settings.bootstrap_admin_key_file)
+    for scope, file in (
+        (Scope.ADMIN, settings.bootstrap_admin_key_file),
+        (Scope.METRICS, settings.bootstrap_metrics_key_file),
+    ):
+        if file is not None:
+            keys.bootstrap(service, file, scope=scope)
     loopback = is_loopback(bound)
     door = open_door(service, settings, loopback=loopback)
     if door.keyring.empty and not loopback:

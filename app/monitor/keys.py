@@ -82,8 +82,8 @@ def rotate(service: Service, key_id: str, *, overlap_us: int, author: Author) ->
     return token
 
 
-def bootstrap(service: Service, path: Path) -> None:
-    """See to it that the admin key in a mounted file is known; does nothing the second time."""
+def bootstrap(service: Service, path: Path, *, scope: Scope) -> None:
+    """See to it that the key in a mounted file is known, for one scope; does nothing the second time."""
     try:
         token = read(path.read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
@@ -96,7 +96,7 @@ def bootstrap(service: Service, path: Path) -> None:
         keys.lock(conn)
         found = keys.held_by_id(conn, token.id)
         if found is None:
-            key = ApiKey(token.id, "bootstrap", frozenset({Scope.ADMIN.value}), None, now_us)
+            key = ApiKey(token.id, f"bootstrap-{scope}", frozenset({scope.value}), None, now_us)
             _add(conn, key, token=token, action="key.create", author=BOOTSTRAP)
         elif found[1] != token.hash:
             raise ConfigurationError(f"the bootstrap key file {path} holds another key of a known id")

@@ -93,10 +93,11 @@ def test_mistakes(unstarted: Service) -> None:
 def test_bootstrap_file(postgres_server: postgres.Server, tmp_path: Path) -> None:
     """A mounted key opens the door from the first start on, and the second start changes nothing."""
     name = postgres_server.create(template=postgres_server.template)
-    mounted = tmp_path / "key"
+    mounted, scraper = tmp_path / "key", tmp_path / "metrics"
     settings = {
         "DRIFTGAUGE_DATABASE_URL": postgres_server.url(name),
         "DRIFTGAUGE_BOOTSTRAP_ADMIN_KEY_FILE": str(mounted),
+        "DRIFTGAUGE_BOOTSTRAP_METRICS_KEY_FILE": str(scraper),
         "DRIFTGAUGE_HOST": EVERYWHERE,
     }
     mounted.write_text("not a key\n", encoding="ascii")
@@ -106,6 +107,8 @@ def test_bootstrap_file(postgres_server: postgres.Server, tmp_path: Path) -> Non
     assert "driftgauge key generate" in refused.stderr
     text = subprocess.run(command("key", "generate"), capture_output=True, text=True, check=True).stdout
     mounted.write_text(text, encoding="ascii")
+    other = subprocess.run(command("key", "generate"), capture_output=True, text=True, check=True).stdout
+    scraper.write_text(other, encoding="ascii")
     for _ in range(2):
         service.start()
         local = service.url.replace(EVERYWHERE, "127.0.0.1")
@@ -113,9 +116,12 @@ def test_bootstrap_file(postgres_server: postgres.Server, tmp_path: Path) -> Non
         assert service.client.get("/v1/models").status_code == 401
         headers = {"Authorization": f"Bearer {text.strip()}"}
         assert service.client.get("/v1/models", headers=headers).status_code == 200
+        headers = {"Authorization": f"Bearer {other.strip()}"}
+        assert service.client.get("/metrics", headers=headers).status_code == 200
+        assert service.client.get("/v1/models", headers=headers).status_code == 403
         assert service.stop() == 0
     listed = service.run("key", "list").stdout.splitlines()
-    assert len(listed) == 1
+    assert len(listed) == 2
     assert text.strip() not in service.log.read_text(encoding="utf-8")
     service.close()
 
