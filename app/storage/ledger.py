@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, insert, select, text
 
 from app import failpoints
-from app.storage import codec, statements, tables
+from app.storage import codec, reservoirs, statements, tables
 from app.storage.codec import Payload
 from app.storage.locks import Lock
+from app.storage.reservoirs import Offer, Part
 from app.storage.types import to_datetime
 
 
@@ -59,11 +60,13 @@ class Delivery:
     rows_rejected: int = 0
     deltas: tuple[Delta, ...] = ()
     backfill: bool = False
+    sampled: tuple[Part, ...] = ()
 
     @cached_property
     def nbytes(self) -> int:
         """Memory it holds."""
-        return len(self.receipt) + sum(delta.counts.nbytes + delta.sums.nbytes for delta in self.deltas)
+        counts = sum(delta.counts.nbytes + delta.sums.nbytes for delta in self.deltas)
+        return len(self.receipt) + counts + sum(len(part.payload) for part in self.sampled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ def commit_group(
     failpoints.hit("ingest.after_ledger")
     known = _known(conn, [key for key in claimed if key not in entered])
     _journal(conn, [firsts[key] for key in claimed if key in entered])
+    fresh = [firsts[key] for key in claimed if key in entered and firsts[key].sampled]
+    reservoirs.add(conn, [Offer(one.model_id, one.received_us, one.sampled) for one in fresh])
     failpoints.hit("ingest.after_journal")
     mine = set(claimed)
     outcomes = []

@@ -377,3 +377,59 @@ api_key = Table(
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
 )
+
+reservoir_part = Table(
+    "reservoir_part",
+    metadata,
+    _key("model_id"),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("version", NAME, nullable=False),
+    Column("window_start", Instant, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index("reservoir_part_window_idx", "model_id", "window_start", "version"),
+)
+
+reservoir = Table(
+    "reservoir",
+    metadata,
+    _key("model_id"),
+    Column("window_start", Instant, primary_key=True),
+    Column("version", NAME, primary_key=True),
+    Column("hashes", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+
+expectation_suite = Table(
+    "expectation_suite",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("model_id", Integer, ForeignKey("model.id"), nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("show_values", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("activated_at", Instant),
+    UniqueConstraint("model_id", "name", "number"),
+    Index("expectation_suite_active_idx", "model_id", "name", unique=True, postgresql_where=text("active")),
+)
+
+expectation_result = Table(
+    "expectation_result",
+    metadata,
+    _key("model_id"),
+    Column("window_start", Instant, primary_key=True),
+    Column("version", NAME, primary_key=True),
+    _key("suite_id"),
+    Column("revision", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("sample_rows", Integer, nullable=False),
+    Column("results", JSON, nullable=False),
+    Column("computed_at", Instant, nullable=False),
+    Index("expectation_result_suite_idx", "suite_id", "window_start"),
+)
