@@ -2,8 +2,11 @@
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 
 @contextmanager
@@ -17,13 +20,28 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
+class _Absent(MetaPathFinder):
+    """Finds modules missing."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
+        """Raise for a hidden module, and leave every other to the finders behind."""
+        del path, target
+        if fullname in self._names:
+            raise ModuleNotFoundError(f"{fullname} is not wanted here", name=fullname)
+        return None
+
+
 @contextmanager
 def without(*optional: str) -> Iterator[None]:
-    """Let libraries be loaded as if these, which they can do without, were not installed."""
-    hidden = [name for name in optional if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    """Let libraries be used as if these, which they can do without, were not installed."""
+    absent = _Absent(optional)
+    sys.meta_path.insert(0, absent)
     try:
         yield
     finally:
-        for name in hidden:
-            del sys.modules[name]
+        sys.meta_path.remove(absent)

@@ -4,10 +4,12 @@ import gc
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from app.start import uncollected, without
+from service import Service
 
 SERVE = """
 import sys
@@ -25,7 +27,7 @@ def test_what_a_starting_service_does_not_load() -> None:
 
 
 def test_a_hidden_library_is_there_again_afterwards() -> None:
-    """What is hidden cannot be imported, and only as long as the context lasts; what is loaded stays."""
+    """What is hidden cannot be imported as long as the context lasts; what is loaded stays."""
     with without("colorsys", "sys"):
         assert sys.modules["sys"] is sys
         with pytest.raises(ImportError):
@@ -42,3 +44,16 @@ def test_garbage_is_collected_again_afterwards() -> None:
     assert gc.isenabled()
     assert gc.get_freeze_count() > before
     gc.unfreeze()
+
+
+def test_a_service_that_counts_has_not_loaded_pandas() -> None:
+    """Pyarrow asks for pandas when it reads a first list, and is told that there is none."""
+    with Service() as service:
+        service.client.put("/v1/models/m", json={}).raise_for_status()
+        rows = [{"x": float(number), "timestamp": 1_700_000_000 + number} for number in range(100)]
+        service.client.post("/v1/models/m/baselines", json={"rows": rows}).raise_for_status()
+        if service.process is None:
+            raise AssertionError("the service does not run")
+        mapped = Path(f"/proc/{service.process.pid}/maps").read_text(encoding="utf-8")
+    assert "/pyarrow/" in mapped
+    assert "/pandas/" not in mapped

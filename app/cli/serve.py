@@ -22,6 +22,7 @@ from app.monitor import keys
 from app.monitor.keyring import Scope
 from app.monitor.service import Service
 from app.settings import Settings, unknown_variables
+from app.start import without
 
 log = structlog.get_logger()
 
@@ -123,6 +124,7 @@ def serve(
         raise ConfigurationError("failpoints are for tests and never on an address that others can reach")
     failpoints.arm(settings.failpoints)
     with ExitStack() as stack:
+        stack.enter_context(without("pandas"))  # pyarrow loads it, in a second, when it reads a first list of numbers
         stack.callback(bound.close)
         service = open_service(settings, migrate=migrate, stack=stack)
         config = uvicorn.Config(
