@@ -68,15 +68,17 @@ def histograms(  # noqa: PLR0913 - what a reader may ask
     baseline_id, counted = chosen[-1]
     reference = service.catalog.baseline(baseline_id)
     shown: dict[str, object] = {}
+    carried: dict[str, int] = {}
     for position, one in enumerate(reference.features):
+        first, stop = int(reference.offsets[position]), int(reference.offsets[position + 1])
+        rows = carried[one.role.value] = int(counted.counts[0, first:stop].sum())
         if feature is not None and one.name != feature:
             continue
-        first, stop = int(reference.offsets[position]), int(reference.offsets[position + 1])
         bins = [
             {**described(each), "count": count}
             for each, count in zip(reference.bins_of(position), counted.counts[0, first:stop].tolist(), strict=True)
         ]
-        shown[one.name] = {"kind": one.kind.value, "bins": bins}
+        shown[one.name] = {"kind": one.kind.value, "role": one.role.value, "rows": rows, "bins": bins}
     if feature is not None and not shown:
         raise NotFound("unknown-feature", f"the model has no feature {feature!r}")
     return {
@@ -85,6 +87,7 @@ def histograms(  # noqa: PLR0913 - what a reader may ask
         "version": version,
         "baseline": numbers[baseline_id],
         "rows": int(counted.rows[0]),
+        "rows_by_role": carried,
         "features": shown,
     }
 

@@ -48,10 +48,10 @@ class Tensor:
             raise self._odd("has an unlawful shape")
         rows = self.shape[0] if self.shape else 1
         width = prod(self.shape[1:])
-        check_rows(rows)
         values = self._values(rows * width)
         if len(values) != rows * width:
             raise self._odd(f"has the shape {list(self.shape)}, but {len(values)} values")
+        check_rows(rows)
         return Part(self.name, values, rows, width if rows else max(width, 1), deep=len(self.shape) > 1)
 
     def _values(self, count: int) -> Flat:

@@ -1,0 +1,161 @@
+"""Rows and columns as servers write them."""
+
+from typing import Any, Final
+
+import pytest
+
+from app.errors import BadRequest
+from app.wire.senders.calls import read_request, read_response, read_truth
+from app.wire.senders.joined import joined
+from app.wire.senders.sides import Answer, Side
+from wire.senders.peers import ANSWERED, ASKED, NAMES, TRUE, TWO, as_json, numbers, rows_of, split, words
+
+FRAME: Final[dict[str, list[object]]] = {
+    "age": [41.5, None, float("nan")],
+    "income": [1, "2e3", float("-inf")],
+    "city": ["Oslo", "Ålesund", None],
+}
+EXPECTED: Final = {"age": [41.5, None, "nan"], "income": [1.0, 2000.0, "-inf"], "city": ["Oslo", "Ålesund", None]}
+RECORDS: Final = [dict(zip(FRAME, row, strict=True)) for row in zip(*FRAME.values(), strict=True)]
+LISTS: Final = [list(row) for row in zip(*FRAME.values(), strict=True)]
+
+
+def read(value: object, side: Side = ASKED) -> Any:
+    """Read a request that is JSON."""
+    return read_request(as_json(value), "application/json", header_length=None, side=side)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"instances": RECORDS},
+        {"instances": LISTS},
+        {"signature_name": "serving_default", "instances": LISTS},
+        {"inputs": FRAME},
+        {"inputs": {name: [[value] for value in values] for name, values in FRAME.items()}},
+        {"inputs": LISTS},
+        {"inputs": {"x": LISTS}},
+        {"dataframe_split": split(FRAME)},
+        {"dataframe_split": split(FRAME) | {"index": [7, 8, 9]}, "params": {"a": 1}},
+        {"dataframe_records": RECORDS},
+        split(FRAME),
+        RECORDS,
+        {"rows": RECORDS},
+        {"data": {"names": list(NAMES), "ndarray": LISTS}, "meta": {"puid": "p"}},
+        {"data": {"ndarray": LISTS}},
+        {"jsonData": {"instances": LISTS}},
+        {"strData": as_json({"dataframe_records": RECORDS}).decode()},
+    ],
+)
+def test_one_table_in_every_form(document: object) -> None:
+    """The same rows are read out of every form, with nulls, NaN and letters of any script."""
+    table = read(document)
+    assert (table.rows, table.received) == (3, 3)
+    assert rows_of(table) == EXPECTED
+
+
+def test_tensors_of_seldon() -> None:
+    """A tensor's values are laid out by its shape."""
+    tensor = {"shape": [2, 3], "values": [1, 2, 3, 4, 5, 6]}
+    expected = {"age": [1.0, 4.0], "income": [2.0, 5.0], "city": ["3", "6"]}
+    assert rows_of(read({"data": {"tensor": tensor}})) == expected
+    turned = {"data": {"names": ["city", "income", "age"], "tensor": tensor}}
+    assert rows_of(read(turned)) == {"age": [3.0, 6.0], "income": [2.0, 5.0], "city": ["1", "4"]}
+    with pytest.raises(BadRequest, match="shape"):
+        read({"data": {"tensor": {"shape": [2, 2], "values": [1, 2, 3]}}})
+
+
+@pytest.mark.parametrize(
+    ("rows", "reasons", "ages"),
+    [
+        ([[1, 2, "a"], [1, 2], [3, 4, "b"], 7], {1: "ragged line", 3: "not an object"}, [1.0, 3.0]),
+        ([{"age": 1}, 5, None, {"age": 2}], {1: "not an object", 2: "not an object"}, [1.0, 2.0]),
+    ],
+)
+def test_one_bad_row_costs_no_other(rows: list[object], reasons: dict[int, str], ages: list[float]) -> None:
+    """A row of another shape is rejected alone, by its number."""
+    table = read({"instances": rows})
+    assert {one.row: one.reason for one in table.rejections} == reasons
+    assert (table.rows, table.received) == (2, 4)
+    assert numbers(table.columns["age"]) == ages
+
+
+@pytest.mark.parametrize("rows", [[[1, 2]], [[1, 2, 3, 4], [1, 2, 3, 4]], [1, 2, 3], [[]]])
+def test_another_width(rows: list[object]) -> None:
+    """Rows of which none has as many values as the model has features are refused by that name."""
+    with pytest.raises(BadRequest) as refused:
+        read({"instances": rows})
+    assert refused.value.code == "schema-width"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [5, "x", None, {}, {"instances": 5}, {"instances": "abc"}, {"dataframe_split": [1]}, {"data": {"tensor": {}}},
+     {"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, {"binData": "AA=="}, {"age": 1}],
+)  # fmt: skip
+def test_what_is_no_call(document: object) -> None:
+    """Anything else is undecodable."""
+    with pytest.raises(BadRequest) as refused:
+        read(document)
+    assert refused.value.code == "undecodable"
+
+
+def test_no_rows() -> None:
+    """An empty call has no rows and is no fault."""
+    assert read({"instances": []}).received == 0
+
+
+def test_one_feature_alone() -> None:
+    """A model of one feature takes single values."""
+    table = read({"instances": [1, 2.5, None]}, Side(("age",), frozenset({"age"})))
+    assert numbers(table.columns["age"]) == [1.0, 2.5, None]
+
+
+@pytest.mark.parametrize(
+    ("document", "side", "expected"),
+    [
+        ({"predictions": [0.5, None, "0.25"]}, ANSWERED, {"score": [0.5, None, 0.25]}),
+        ({"predictions": [[0.5], [0.25], [1]]}, ANSWERED, {"score": [0.5, 0.25, 1.0]}),
+        ({"predictions": [{"score": 0.5}, {"score": 1}, 3]}, ANSWERED, {"score": [0.5, 1.0, None]}),
+        ({"predictions": [{"p": 0.5}, {"p": 1}]}, ANSWERED, {"score": [0.5, 1.0]}),
+        ({"predictions": [{"label": 1, "q": 2}]}, TWO, {"label": [1.0]}),
+        ({"predictions": [[0.5, 1], [0.25, 0], [7]]}, TWO, {"score": [0.5, 0.25, None], "label": [1.0, 0.0, None]}),
+        ({"outputs": {"score": [1, 2], "label": [[3], [4]]}}, TWO, {"score": [1.0, 2.0], "label": [3.0, 4.0]}),
+        ({"outputs": [[1], [2]]}, ANSWERED, {"score": [1.0, 2.0]}),
+        ({"data": {"names": ["t:0"], "ndarray": [[0.5]]}}, ANSWERED, {"score": [0.5]}),
+        ({"data": {"names": ["label", "score"], "ndarray": [[1, 0.5]]}}, TWO, {"score": [0.5], "label": [1.0]}),
+        ({"data": {"tensor": {"shape": [2], "values": [0.5, 1]}}}, ANSWERED, {"score": [0.5, 1.0]}),
+        ({"predictions": [1]}, Side((), frozenset(), answer=True), {}),
+    ],
+)
+def test_answers(document: object, side: Side, expected: dict[str, object]) -> None:
+    """Predictions go to the features they name, or to those of their role in order."""
+    answer = read_response(as_json(document), "", header_length=None, side=side)
+    assert {name: numbers(answer.columns[name]) for name in answer.columns if name in ASKED.known} == expected
+
+
+def test_an_answer_of_another_width() -> None:
+    """Predictions of which none has as many values as there are prediction features are refused."""
+    with pytest.raises(BadRequest) as refused:
+        read_response(as_json({"predictions": [[1, 2, 3]]}), "", header_length=None, side=TWO)
+    assert refused.value.code == "schema-width"
+
+
+def test_the_truth() -> None:
+    """A feedback's truth goes to the outcomes; without one there is nothing to count."""
+    told = read_truth(as_json({"truth": {"data": {"ndarray": [[1], [0]]}}, "reward": 0.5}), side=TRUE)
+    assert (told.rows, numbers(told.columns["default"])) == (2, [1.0, 0.0])
+    assert read_truth(as_json({"reward": 0.5}), side=TRUE) == Answer(0, {})
+    rewarded = Side(("reward",), frozenset({"reward"}), answer=True)
+    assert numbers(read_truth(as_json({"reward": 0.5}), side=rewarded).columns["reward"]) == [0.5]
+
+
+def test_answers_stay_with_their_rows() -> None:
+    """Rejected rows take their answers with them, and a feature that was asked about is not overwritten."""
+    table = read({"instances": [[1, 2, "a"], [1], [3, 4, "b"]]})
+    answer = Answer(3, {"score": [0.1, 0.2, 0.3], "city": ["x", "y", "z"]})
+    whole = joined(table, [answer], own=frozenset(NAMES))
+    assert numbers(whole.columns["score"]) == [0.1, 0.3]
+    assert words(whole.columns["city"]) == ["a", "b"]
+    assert list(whole.columns) == [*NAMES, "score"]
+    assert len(whole.columns) == 4
