@@ -37,6 +37,7 @@ from app.monitor.burden import Burden, Turns
 from app.monitor.catalog import Catalog
 from app.monitor.gauges import publish
 from app.monitor.keyring import Keyring
+from app.monitor.sampling import Reservoirs
 from app.monitor.service import Policy, Service
 from app.monitor.workers import Workers
 from app.settings import Settings
@@ -87,7 +88,8 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
     return Service(
         database=database,
         committer=committer,
-        catalog=Catalog(database),
+        catalog=Catalog(database, sample_always=settings.sample_always),
+        reservoirs=Reservoirs(settings.reservoir_size),
         instruments=instruments,
         page=Page(instruments, max_series=settings.max_series),
         policy=policy(settings, scratch=scratch),
@@ -119,6 +121,13 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         max_windows=settings.max_windows,
         max_models=settings.max_models,
         max_series=settings.max_series,
+        reservoir_size=settings.reservoir_size,
+        sample_always=settings.sample_always,
+        sample_retention_us=settings.sample_retention,
+        result_retention_us=settings.result_retention,
+        expectation_deadline_us=settings.expectation_deadline,
+        expectation_memory=settings.expectation_memory,
+        expectation_idle_us=settings.expectation_idle,
         max_decoded_bytes=settings.max_decoded_bytes,
         max_baseline_bytes=settings.max_baseline_bytes,
     )

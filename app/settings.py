@@ -84,13 +84,18 @@ class Settings(BaseSettings):
     max_key_rows: Limit = Field(0, description="Rows a second of one key; 0: any.")
     bootstrap_admin_key_file: Path | None = Field(None, description="File with an admin key to make at the start.")
     bootstrap_metrics_key_file: Path | None = Field(None, description="File with a metrics key to make at the start.")
-    bootstrap_metrics_key_file: Path | None = Field(None, description="File with a metrics key to make at the start.")
     failpoints: str = Field("", description="Points to die, pause or fail at, for tests; loopback only.")
     max_pairing_bytes: Count = Field(256 * 2**20, description="Bytes of halves of calls that wait for each other.")
     keep_undecodable_bodies: bool = Field(
         default=False, description="Keep the first bytes of bodies that cannot be read, values included."
     )
     reservoir_size: Count = Field(2_000, description="Rows sampled of each window.")
+    sample_always: bool = Field(default=False, description="Sample models without an active suite, too.")
+    sample_retention: Duration = Field("24h", validate_default=True, description="How long sampled rows are kept.")
+    result_retention: Duration = Field("90d", validate_default=True, description="How long results are kept.")
+    expectation_deadline: Duration = Field("30s", validate_default=True, description="Longest time of a validation.")
+    expectation_memory: Count = Field(4 * 2**30, description="Address space of the process that validates.")
+    expectation_idle: Duration = Field("2m", validate_default=True, description="When that process ends, unneeded.")
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:

@@ -10,7 +10,7 @@ from app.drift.baseline import Baseline
 from app.drift.windows import WEEK_US
 from app.errors import Conflict, NotFound
 from app.monitor.configuration import Configuration, restored
-from app.storage import baselines, models
+from app.storage import baselines, models, suites
 from app.storage.baselines import Activation
 from app.storage.database import Database
 
@@ -27,6 +27,7 @@ class Watched:
     model: models.Model
     configuration: Configuration
     schedule: tuple[Activation, ...]
+    sampled: bool = False
 
     @property
     def id(self) -> int:
@@ -45,9 +46,13 @@ class Watched:
 class Catalog:
     """Models by name, read from the database at most once in a while."""
 
-    def __init__(self, database: Database, *, ttl_s: float = 1.0) -> None:
-        """Read through to a database; an entry is trusted for `ttl_s` seconds."""
+    def __init__(self, database: Database, *, ttl_s: float = 1.0, sample_always: bool = False) -> None:
+        """Read through to a database; an entry is trusted for `ttl_s` seconds.
+
+        Rows are sampled for models with an active suite of expectations, or for all.
+        """
         self._database = database
+        self._sample_always = sample_always
         self._ttl_s = ttl_s
         self._lock = threading.Lock()
         self._watched: dict[str, tuple[float, Watched]] = {}
@@ -64,11 +69,12 @@ class Catalog:
         with self._database.snapshot() as conn:
             model = models.find(conn, name)
             schedule = () if model is None else baselines.schedule(conn, model.id)
+            sampled = model is not None and (self._sample_always or suites.any_active(conn, model.id))
         if model is None:
             self._watched.pop(name, None)
             self._note_absence(name, now)
             raise NotFound("unknown-model", f"there is no model {name!r}")
-        watched = Watched(model, restored(model.config), schedule)
+        watched = Watched(model, restored(model.config), schedule, sampled)
         self._watched[name] = (now, watched)
         self._absent.pop(name, None)
         return watched

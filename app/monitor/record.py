@@ -68,6 +68,7 @@ def prepare(service: Service, watched: Watched, parcel: Shipment) -> Delivery:
         rows_rejected=arrival.rejected,
         deltas=deltas,
         backfill=parcel.backfill,
+        sampled=service.reservoirs.offered(watched, table, arrival, batch_id=parcel.batch_id),
     )
 
 
@@ -96,6 +97,7 @@ def commit(service: Service, delivery: Delivery) -> dict[str, Any] | None:
         case Result.DUPLICATE:
             return as_duplicate(outcome.receipt or "{}")
         case Result.STORED:
+            service.reservoirs.note(delivery.model_id, delivery.sampled)
             parsed: dict[str, Any] = json.loads(delivery.receipt)
             return parsed
 

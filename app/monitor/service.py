@@ -8,6 +8,7 @@ from app.metrics.instruments import Instruments
 from app.metrics.page import Page
 from app.monitor.burden import Burden, Turns
 from app.monitor.catalog import Catalog
+from app.monitor.sampling import DEFAULT_SIZE, Reservoirs
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
 
@@ -35,6 +36,13 @@ class Policy:
     max_windows: int = 2_000
     max_models: int = 500
     max_series: int = 200_000
+    reservoir_size: int = DEFAULT_SIZE
+    sample_always: bool = False
+    sample_retention_us: int = 86_400_000_000
+    result_retention_us: int = 90 * 86_400_000_000
+    expectation_deadline_us: int = 30_000_000
+    expectation_memory: int = 4 * 2**30
+    expectation_idle_us: int = 120_000_000
     max_decoded_bytes: int = 16 * 2**20
     max_baseline_bytes: int = 64 * 2**30
 
@@ -54,6 +62,7 @@ class Service:
     publishing: threading.Lock = field(default_factory=threading.Lock)
     decodes: Turns = field(default_factory=Turns)
     burden: Burden = field(default_factory=Burden)
+    reservoirs: Reservoirs = field(default_factory=Reservoirs)
     waiting: Burden = field(default_factory=Burden)
 
     def now_us(self) -> int:

@@ -1,0 +1,156 @@
+"""A uniform sample of each window's rows: those whose hash of batch id and row number is among the lowest.
+
+The lowest hashes of two sets are among the lowest of each, so samples of batches, of replicas and of restarts merge to
+the sample of all (bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from app.drift.columns import Kind
+from app.monitor.arrival import Arrival
+from app.monitor.catalog import Watched
+from app.storage.reservoirs import Part
+from app.wire.picks import Picks, packed, picked, read_cells, unpacked
+from app.wire.table import Table
+
+Hashes = NDArray[np.uint64]
+
+DEFAULT_SIZE: Final = 2_000
+REMEMBERED_WINDOWS: Final = 256
+ALL: Final = np.iinfo(np.uint64).max
+_DTYPE: Final = np.dtype("<u8")
+_GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
+_FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND: Final = np.uint64(0x94D049BB133111EB)
+
+_Window = tuple[int, str, int]
+
+
+def row_hashes(batch_id: str, rows: NDArray[np.int64]) -> Hashes:
+    """Give each row of a batch 64 even bits (SplitMix64 by Steele, Lea and Flood, seeded with xxh64 of the id)."""
+    seed = np.uint64(xxhash.xxh64_intdigest(batch_id.encode("utf-8", "surrogatepass")))
+    with np.errstate(over="ignore"):
+        mixed = seed + (rows.astype(np.uint64) + np.uint64(1)) * _GAMMA
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
+        return mixed ^ (mixed >> np.uint64(31))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows of one window by ascending hash; a column is missing where no row had it."""
+
+    hashes: Hashes
+    columns: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+
+class Reservoirs:
+    """What one process has put into the samples of the latest windows, so that it offers no row in vain."""
+
+    def __init__(self, size: int = DEFAULT_SIZE) -> None:
+        """Keep the lowest `size` hashes of each window."""
+        self.size = size
+        self._lock = threading.Lock()
+        self._lowest: OrderedDict[_Window, Hashes] = OrderedDict()
+
+    def limit(self, window: _Window) -> int:
+        """Give the hash that a row must not exceed to be offered."""
+        with self._lock:
+            lowest = self._lowest.get(window)
+        return int(lowest[-1]) if lowest is not None and len(lowest) == self.size else int(ALL)
+
+    def note(self, model_id: int, parts: Iterable[Part]) -> None:
+        """Remember rows that are committed."""
+        for part in parts:
+            window = (model_id, part.version, part.window_start_us)
+            fresh = np.frombuffer(part.hashes, _DTYPE)
+            with self._lock:
+                known = self._lowest.get(window)
+                lowest = np.sort(fresh if known is None else np.concatenate((known, fresh)))[: self.size]
+                self._lowest[window] = lowest
+                self._lowest.move_to_end(window)
+                while len(self._lowest) > REMEMBERED_WINDOWS:
+                    self._lowest.popitem(last=False)
+
+    def offered(self, watched: Watched, table: Table, arrival: Arrival, *, batch_id: str) -> tuple[Part, ...]:
+        """Pick the accepted rows of a batch that may be among the lowest of their windows."""
+        if not watched.sampled or not len(arrival.rows):
+            return ()
+        hashes = row_hashes(batch_id, arrival.rows)
+        starts = np.unique(arrival.starts)
+        names = sampled_names(watched)
+        parts = []
+        for start in starts.tolist():
+            inside = arrival.starts == start if len(starts) > 1 else np.ones(len(hashes), np.bool_)
+            for arm, version in enumerate(arrival.versions):
+                mine = inside & (arrival.arms == arm) if len(arrival.versions) > 1 else inside
+                places = np.flatnonzero(mine & (hashes <= np.uint64(self.limit((watched.id, version, start)))))
+                if len(places) > self.size:
+                    places = places[np.argpartition(hashes[places], self.size)[: self.size]]
+                if len(places):
+                    places = places[np.argsort(hashes[places])]
+                    picks = picked(table, names, arrival.rows[places].tolist())
+                    parts.append(Part(version, start, hashes[places].astype(_DTYPE).tobytes(), packed(picks)))
+        return tuple(parts)
+
+
+def sampled_names(watched: Watched) -> list[str]:
+    """Name the columns that a sample may hold: features that are not sensitive, time and version."""
+    plain = [feature.name for feature in watched.model.features if not feature.sensitive]
+    secret = sensitive_names(watched)
+    steering = (watched.configuration.time_column, watched.configuration.version_column)
+    return [*plain, *(name for name in steering if name and name not in secret and name not in plain)]
+
+
+def sensitive_names(watched: Watched) -> frozenset[str]:
+    """Name the features whose values are never sampled."""
+    return frozenset(feature.name for feature in watched.model.features if feature.sensitive)
+
+
+def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
+    """Join parts to the `size` rows of lowest hash, each row once, without what has become sensitive since."""
+    if not parts:
+        return Sample(np.zeros(0, np.uint64), {})
+    hashes = np.concatenate([np.frombuffer(part.hashes, _DTYPE) for part in parts]).astype(np.uint64)
+    lowest, first = np.unique(hashes, return_index=True)
+    chosen = first[:size]
+    numeric = {feature.name for feature in watched.model.features if feature.kind is Kind.NUMERIC}
+    read = [_read(unpacked(part.payload), numeric) for part in parts]
+    lengths = np.array([len(part.hashes) // _DTYPE.itemsize for part in parts])
+    ends = np.cumsum(lengths)
+    owner = np.searchsorted(ends, chosen, side="right")
+    place = chosen - (ends - lengths)[owner]
+    secret = sensitive_names(watched)
+    names = dict.fromkeys(name for picks in read for name in picks.columns if name not in secret)
+    pairs = list(zip(owner.tolist(), place.tolist(), strict=True))
+    absent: list[Any] = []
+    columns = {}
+    for name in names:
+        sources = [picks.columns.get(name, absent) for picks in read]
+        columns[name] = [sources[part][row] if sources[part] is not absent else None for part, row in pairs]
+    return Sample(lowest[:size], columns)
+
+
+def whole(sample: Sample, *, version: str, start_us: int) -> Part:
+    """Write a joined sample as one part."""
+    payload = packed(Picks(text=False, columns=sample.columns))
+    return Part(version, start_us, sample.hashes.astype(_DTYPE).tobytes(), payload)
+
+
+def _read(picks: Picks, numeric: set[str]) -> Picks:
+    """Read the cells of numeric features as numbers when they came as CSV text."""
+    if not picks.text:
+        return picks
+    columns = {name: read_cells(values) if name in numeric else values for name, values in picks.columns.items()}
+    return Picks(text=False, columns=columns)

@@ -1,0 +1,98 @@
+"""A few rows of a table with their values as they came, and as bytes."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.wire.cells import Cells
+from app.wire.jsonrows import RowColumns
+from app.wire.numbers import number
+from app.wire.table import Table
+
+Values = dict[str, list[Any]]
+
+_LONGEST: Final = 2_000
+_WIDEST: Final = 2**63
+
+
+class Picks(msgspec.Struct, frozen=True):
+    """Columns of equal length; `text` says that cells are CSV text."""
+
+    text: bool
+    columns: Values
+
+
+def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
+    """Take rows by their position in the table; a name that the table lacks is left out."""
+    wanted = [name for name in names if name in table.columns]
+    if isinstance(table.columns, RowColumns):
+        return Picks(table.text, table.columns.picked(wanted, rows))
+    raw = {name: table.columns[name] for name in wanted}
+    if all(isinstance(column, pa.ChunkedArray) for column in raw.values()):
+        return Picks(table.text, _of_arrow(raw, rows))
+    return Picks(table.text, {name: _taken(column, rows) for name, column in raw.items()})
+
+
+def _of_arrow(raw: dict[str, Any], rows: Sequence[int]) -> Values:
+    if not raw:
+        return {}
+    places = pa.array(rows, pa.int64())
+    taken = pa.Table.from_arrays(list(raw.values()), names=list(raw)).take(places)
+    return {name: _listed(taken.column(n)) for n, name in enumerate(raw)}
+
+
+def _taken(column: Any, rows: Sequence[int]) -> list[Any]:
+    if isinstance(column, Cells):
+        some: list[Any] = column.doubles[list(rows)].tolist()
+        if not all(map(float.is_integer, some)):
+            return some
+        return [column[row] for row in rows]  # which of them are integers is told by the values alone
+    if isinstance(column, list):
+        return [column[row] for row in rows]
+    return _listed(column.take(pa.array(rows, pa.int64())))
+
+
+def _listed(column: Any) -> list[Any]:
+    """Give Arrow values as those of Python; times in nanoseconds lose what Python has no room for."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def packed(picks: Picks) -> bytes:
+    """Write picks as MessagePack; what it cannot hold becomes text, and long text is cut."""
+    try:
+        return msgspec.msgpack.encode(picks, enc_hook=str)
+    except (OverflowError, UnicodeEncodeError, TypeError, ValueError, RecursionError):
+        safe = {name: [_safe(value) for value in values] for name, values in picks.columns.items()}
+        return msgspec.msgpack.encode(Picks(picks.text, safe), enc_hook=str)
+
+
+def unpacked(payload: bytes) -> Picks:
+    """Read picks."""
+    return msgspec.msgpack.decode(payload, type=Picks)
+
+
+def read_cells(values: Sequence[Any]) -> list[Any]:
+    """Read the cells of a numeric CSV column: numbers where they are some, else the text that stands there."""
+    return [_cell(value) for value in values]
+
+
+def _cell(value: Any) -> Any:
+    read = number(value, booleans=True) if isinstance(value, str) else None
+    return value if read is None else read
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, bool | float | bytes | dt.datetime) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if -_WIDEST <= value < _WIDEST else float(value) if abs(value) < 1 << 1000 else float("inf")
+    return str(value)[:_LONGEST].encode("utf-8", "replace").decode()
