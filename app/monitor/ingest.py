@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import NotFound, Problem
+from app.errors import BadRequest, NotFound, Problem
+from app.monitor import samples
 from app.monitor.parcel import Parcel, Shipment
 from app.monitor.prebinned import record_histograms
 from app.monitor.record import record_batch
@@ -59,7 +60,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
     """Record a body of rows; gives the receipt."""
     kind = "unknown"
     try:
-        service.catalog.watched(model)
+        watched = service.catalog.watched(model)
         with _unpacked(service, body, envelope) as plain:
             kind = format_of(plain, envelope.content_type) or kind
             parcel = Parcel(
@@ -74,6 +75,9 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
             receipt = record_batch(service, model, parcel)
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
+        if isinstance(problem, BadRequest):
+            said = envelope.content_type
+            samples.note(service, watched, problem, kind=kind, content_type=said, body=body)
         raise
     _count(service, model, kind, receipt=receipt)
     return receipt

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.drift.columns import Role
 from app.errors import BadRequest, Conflict, NotFound, Problem, Refused
-from app.monitor import ingest
+from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
 from app.monitor.keyring import Holder
 from app.monitor.opening import opening
@@ -20,6 +20,7 @@ from app.wire.inflate import inflate
 from app.wire.jsonrows import table_of_rows
 from app.wire.names import lawful
 from app.wire.otlp import Logs, Row, logs_of_protobuf
+from app.wire.otlpanswers import JSON, PROTOBUF
 from app.wire.otlpjson import logs_of_json
 from app.wire.table import Table
 
@@ -97,17 +98,25 @@ class _Group:
 
 def export(service: Service, body: bytes, told: Export) -> Outcome:
     """Count the records of an export once; gives what became of them, after they are committed."""
+    try:
+        with service.decodes:
+            plain = inflate(body, told.encoding, limit=service.policy.max_decoded_bytes)
+        with service.burden.carrying(0 if plain is body else len(plain)):
+            return _exported(service, plain, told)
+    except Problem as problem:
+        service.instruments.count_request(OTLP, problem.status)
+        watched = resolve(service, [told.model], holder=told.holder) if isinstance(problem, BadRequest) else None
+        if watched is not None:
+            said = "" if told.as_json is None else JSON if told.as_json else PROTOBUF
+            samples.note(service, watched, problem, kind=OTLP, content_type=said, body=body)
+        raise
+
+
+def _exported(service: Service, plain: bytes, told: Export) -> Outcome:
     with service.decodes:
-        plain = inflate(body, told.encoding, limit=service.policy.max_decoded_bytes)
-    with service.burden.carrying(0 if plain is body else len(plain)):
-        try:
-            with service.decodes:
-                logs, as_json = _read(plain, told.as_json, most=service.policy.max_rows)
-            outcome = Outcome(as_json if told.as_json is None else told.as_json)
-            _deliver(service, logs, told, outcome, digest=hashlib.sha256(plain).hexdigest())
-        except Problem as problem:
-            service.instruments.count_request(OTLP, problem.status)
-            raise
+        logs, as_json = _read(plain, told.as_json, most=service.policy.max_rows)
+    outcome = Outcome(as_json if told.as_json is None else told.as_json)
+    _deliver(service, logs, told, outcome, digest=hashlib.sha256(plain).hexdigest())
     return outcome
 
 
@@ -147,7 +156,7 @@ def _record(service: Service, group: _Group, records: Records, outcome: Outcome)
     """Record one group; what the model cannot take is rejected, what may be tried again is raised."""
     model = group.model or ""
     try:
-        receipt = ingest.rows(service, model, shipment=records, kind=group.kind)
+        receipt = ingest.delivery(service, model, shipment=records, kind=group.kind)
     except (BadRequest, Refused, NotFound, Conflict) as problem:
         if problem.code == RETRIED:
             raise

@@ -171,12 +171,10 @@ def _named(table: Table, opening: Opening) -> Table:
     beside = _beside(columns, opening)
     if beside is not None:
         times = _readable_dates(columns[DATE], table.rows) if beside == DATE else list(columns[beside])
-        own = columns.get(opening.time_column)
-        made[opening.time_column] = times if own is None else [_first(*pair) for pair in zip(own, times, strict=True)]
+        made[opening.time_column] = _filled(columns.get(opening.time_column), times)
         hidden.add(beside)
-    only = opening.prediction
-    if only is not None and only not in columns and PREDICTION in columns and PREDICTION not in opening.features:
-        made[only] = columns[PREDICTION]
+    if opening.prediction is not None and PREDICTION in columns and PREDICTION not in opening.features:
+        made[opening.prediction] = _filled(columns.get(opening.prediction), columns[PREDICTION])
         hidden.add(PREDICTION)
     if not made:
         return table
@@ -197,5 +195,6 @@ def _readable_dates(dates: RawColumn, rows: int) -> list[Any]:
     return [date if state == READ else None for date, state in zip(dates, found.state.tolist(), strict=True)]
 
 
-def _first(one: Any, other: Any) -> Any:
-    return other if one is None else one
+def _filled(own: RawColumn | None, others: RawColumn) -> RawColumn:
+    """Fill what a column lacks from another one."""
+    return others if own is None else [other if one is None else one for one, other in zip(own, others, strict=True)]

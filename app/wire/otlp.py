@@ -48,7 +48,7 @@ def row_of(attributes: Row, body: Any, *, time: Any) -> Row | None:
     if held is None and not attributes:
         return None
     row = attributes if held is None else attributes | held
-    if time:
+    if time is not None:
         row[STAMP] = time
     return row
 
@@ -118,7 +118,7 @@ class _Reader:
                 (time,) = _fixed64(data, first)
             elif kind == FIXED64 and number == _OBSERVED:
                 (observed,) = _fixed64(data, first)
-        return row_of(self.pairs(pairs, DEPTH), body, time=(time or observed) // 1000)
+        return row_of(self.pairs(pairs, DEPTH), body, time=(time or observed) // 1000 if time or observed else None)
 
     def pairs(self, spans: list[tuple[int, int]], depth: int) -> Row:
         """Read KeyValues."""

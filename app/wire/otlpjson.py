@@ -6,6 +6,8 @@ from app.wire.faults import undecodable
 from app.wire.jsontext import load_json
 from app.wire.otlp import DEPTH, NO_VALUE, Logs, Row, check_records, of_resource, row_of
 
+_TIMES: Final = ("timeUnixNano", "observedTimeUnixNano")
+_NO_TIME: Final = (None, 0, "", "0")
 _SPECIAL: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -44,14 +46,14 @@ def _resource(document: Any) -> Logs:
 def _row(record: Any) -> Row | None:
     if not isinstance(record, dict):
         return None
-    time = _microseconds(record.get("timeUnixNano")) or _microseconds(record.get("observedTimeUnixNano"))
-    return row_of(_pairs(record.get("attributes"), DEPTH), _value(record.get("body"), DEPTH), time=time)
+    time = next((told for name in _TIMES if (told := record.get(name)) not in _NO_TIME), None)
+    return row_of(_pairs(record.get("attributes"), DEPTH), _value(record.get("body"), DEPTH), time=_microseconds(time))
 
 
 def _microseconds(nanoseconds: Any) -> Any:
     """Read a time; one that is no number stays as it is, to be refused as unreadable."""
     try:
-        return int(nanoseconds or 0) // 1000
+        return None if nanoseconds is None else int(nanoseconds) // 1000
     except (ValueError, TypeError, OverflowError):
         return nanoseconds
 

@@ -78,7 +78,7 @@ def test_parts_unfold() -> None:
 def test_a_lone_prediction() -> None:
     """A prediction that is one value is the model's only prediction feature, unless that is there."""
     assert columns([{"x": 1, "prediction": 0.5}], PLAIN) == {"x": [1], "score": [0.5]}
-    assert columns([{"score": 1, "prediction": 0.5}], PLAIN) == {"score": [1], "prediction": [0.5]}
+    assert columns([{"score": 1, "prediction": 0.5}, {"prediction": 2}], PLAIN) == {"score": [1, 2]}
     assert columns([{"prediction": 0.5}], replace(PLAIN, prediction=None)) == {"prediction": [0.5]}
 
 
