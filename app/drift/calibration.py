@@ -22,7 +22,7 @@ class Calibration:
 
     `row_of`, shape (slots, F), says which row of `sums`, shape (R, total), a window of that slot is compared with;
     `own_rows`, (R, F), of them are rows of the baseline itself. `special` and `rows`, (3, F) and (F,), are the counts
-    of null, unseen and invalid and the rows of the whole reference. `tau` and `worst` are
+    of null, unseen and invalid and the rows of the whole reference. `tau` is
     (4, F): evidence, null, unseen, invalid. `lean`, (slots,), is how far into their slot the reference windows begin.
     `witnesses` counts the leave-one-out windows of each feature and `days` the days on which they lie.
     """
@@ -40,7 +40,6 @@ class Calibration:
     special: Floats
     rows: Floats
     tau: Floats
-    worst: Floats
     witnesses: Ints
     days: Ints
     volume: VolumeCalibration
@@ -84,7 +83,6 @@ class Calibration:
             special=self.special[:, one],
             rows=self.rows[one],
             tau=self.tau[:, one],
-            worst=self.worst[:, one],
             witnesses=self.witnesses[one],
             days=self.days[one],
         )

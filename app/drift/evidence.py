@@ -1,25 +1,32 @@
 """Evidence: probabilities added up over windows until they are worth a page.
 
-A window adds the log of an e-value, 0.1 p^-0.9, divided by the autocorrelation factor tau; the sum never falls below
-nothing and is capped just above the line (a CUSUM of log e-values: Shin, Ramdas and Rinaldo 2023; p-to-e calibrator:
-Vovk and Wang 2021).
+A window adds the log of an e-value, the mean of 0.1 p^-0.9 and 0.5 p^-0.5, divided by a pace; the sum never falls
+below nothing and is capped just above the line (a CUSUM of log e-values: Shin, Ramdas and Rinaldo 2023; p-to-e
+calibrators: Vovk and Wang 2021).
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.drift.context import DAY_US
-from app.drift.layout import Floats
+from app.drift.context import DAY_US, HOUR_US
+from app.drift.layout import Bools, Floats
 
 LEAST_P: Final = 1e-6
 MONTH_US: Final = 30 * DAY_US
-_POWER: Final = 0.9
-_NOTHING_P: Final = float(10.0 ** (-1.0 / _POWER))
-"""The probability that adds nothing."""
-_NEAR: Final = 0.5
+_POWERS: Final = (0.9, 0.5)
+"""The first is for shifts that one window shows, the second for those that only many windows together show."""
 _PATIENCE_US: Final = 7 * DAY_US // 2
+_STORY_US: Final = 9 * HOUR_US
+_STORY_WINDOWS: Final = (3.0, 4.5)
+_LOUD: Final = 2.0
+"""-log10 p beyond which a feature says no more of the day: a broken one is not ten times as special."""
+_ORDINARY: Final = 0.45
+"""Mean -log10 p of an ordinary day, 0.43, and a little more."""
+_STEEP: Final = 10.0
+_SLOWEST: Final = 4.0
 
 
 def line(features: int, *, length_us: int, pages_per_month: float) -> float:
@@ -29,14 +36,67 @@ def line(features: int, *, length_us: int, pages_per_month: float) -> float:
     return float(np.log10(features) + np.log10(MONTH_US / length_us) - np.log10(pages_per_month))
 
 
-def step(p: Floats, tau: Floats) -> Floats:
-    """What a window of probability p adds to the evidence."""
-    return np.asarray((_POWER * -np.log10(np.maximum(p, LEAST_P)) - 1.0) / tau)
+def step(p: Floats) -> Floats:
+    """What a window of probability p adds to the evidence at a pace of 1."""
+    least = np.maximum(p, LEAST_P)
+    e_values = [(1.0 - power) * np.power(least, -power) for power in _POWERS]
+    return np.asarray(np.log10(sum(e_values) / len(e_values)))
 
 
-def advance(before: Floats, p: Floats, *, tau: Floats, line: float) -> Floats:
-    """Evidence after one window; where p is NaN the window was not judged and the evidence stays."""
-    after = np.minimum(line + 1.0, np.maximum(before, 0.0) + step(np.where(np.isnan(p), 1.0, p), tau))
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The divisors of what windows add: `rise` where they add, `fall` where they take."""
+
+    rise: Floats
+    fall: Floats
+
+
+def pace(tau: Floats, unrest: Floats, *, line: float, length_us: int) -> Pace:
+    """The pace under autocorrelation factors tau, (..., F), and this unrest, (F,).
+
+    A factor counts for nine hours, and for three windows at least and four and a half at most: what lasts longer is
+    worth a page. The unrest slows only what rises, and never so much that windows of probability 1e-6 would take
+    longer than half a week to page.
+    """
+    longest = min(max(_STORY_US / length_us, _STORY_WINDOWS[0]), _STORY_WINDOWS[1])
+    fall = np.minimum(tau, longest)
+    slowest = max(float(step(np.array(LEAST_P))) * (_PATIENCE_US / length_us) / line, 1.0) if line > 0 else np.inf
+    return Pace(rise=np.minimum(fall * unrest, slowest), fall=fall)
+
+
+def unrest(p: Floats) -> tuple[Floats, Floats]:
+    """How special a day the other features make of each window: factors from 1 to 4, (W, F), and for the volume, (W,).
+
+    On a holiday or in a storm features that nothing binds move together, while a broken one moves alone. `p`, (W, F),
+    are probabilities of all features, NaN where one is not judged; the most unlikely of the others is not asked, so
+    that one broken feature never slows another down. Fewer than two others make no unrest.
+    """
+    known = ~np.isnan(p)
+    loud = np.where(known, np.minimum(-np.log10(np.maximum(np.where(known, p, 1.0), LEAST_P)), _LOUD), 0.0)
+    alone = np.zeros((len(p), 2))
+    ranked = np.sort(np.concatenate([alone, loud], axis=1), axis=1)
+    first, second = ranked[:, -1:], ranked[:, -2:-1]
+    total = np.cumsum(np.concatenate([alone, loud], axis=1), axis=1)[:, -1:]
+    count = np.count_nonzero(known, axis=1)[:, None]
+    largest = np.where(loud == first, second, first)
+    among = (total - loud - largest) / np.maximum(count - known - 1, 1)
+    whole = (total - first) / np.maximum(count - 1, 1)
+    return _slowed(among, count - known), _slowed(whole, count)[:, 0]
+
+
+def _slowed(loudness: Floats, others: NDArray[np.int64]) -> Floats:
+    slowed = np.clip(1.0 + _STEEP * (loudness - _ORDINARY), 1.0, _SLOWEST)
+    return np.where(others > 1, slowed, 1.0)
+
+
+def advance(before: Floats, p: Floats, *, pace: Pace, healing: Bools, line: float) -> Floats:
+    """Evidence after one window; where p is NaN the window was not judged and the evidence stays.
+
+    Where an episode is open, `healing`, evidence falls at full pace: what is over is over.
+    """
+    gain = step(np.where(np.isnan(p), 1.0, p))
+    slow = np.where(gain > 0, pace.rise, np.where(healing, 1.0, pace.fall))
+    after = np.minimum(line + 1.0, np.maximum(before, 0.0) + gain / slow)
     return np.where(np.isnan(p), before, after)
 
 
@@ -51,27 +111,3 @@ class Evidence:
     def none(cls, features: int) -> "Evidence":
         """No evidence yet."""
         return cls(features=np.zeros((4, features)), volume=0.0)
-
-
-def p_to_cross(before: Floats, *, tau: Floats, line: float) -> Floats:
-    """The probability below which one more window brings the evidence past the line; below 1e-6 none can."""
-    need = (line - np.maximum(before, 0.0)) * tau
-    return np.minimum(np.power(10.0, -np.maximum(need + 1.0, 0.0) / _POWER), 1.0)
-
-
-def worst(p: Floats) -> Floats:
-    """The most evidence that windows in time order, (W, ...), would have brought together at tau = 1, NaN apart."""
-    walk = np.cumsum(step(np.where(np.isnan(p), _NOTHING_P, p), np.array(1.0)), axis=0)
-    lowest = np.minimum.accumulate(np.concatenate([np.zeros_like(walk[:1]), walk[:-1]]), axis=0)
-    return np.asarray(np.max(walk - lowest, axis=0, initial=0.0))
-
-
-def pace(tau: Floats, worst: Floats, *, line: float, length_us: int) -> Floats:
-    """The factor by which steps are divided: tau, or more where the reference itself came near the line.
-
-    Never so much that windows of probability 1e-6 would take longer than half a week to page.
-    """
-    if line <= 0:
-        return tau
-    slowest = max((_POWER * -np.log10(LEAST_P) - 1.0) * (_PATIENCE_US / length_us) / line, 1.0)
-    return np.asarray(np.minimum(np.maximum(tau, worst / (_NEAR * line)), slowest))

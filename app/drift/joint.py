@@ -47,7 +47,6 @@ def joined(parts: list[Calibration], sums: NDArray[np.integer]) -> Calibration:
         special=beside("special", 1),
         rows=beside("rows", 0),
         tau=beside("tau", 1),
-        worst=beside("worst", 1),
         witnesses=beside("witnesses", 0),
         days=beside("days", 0),
         volume=parts[0].volume,

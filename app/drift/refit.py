@@ -12,7 +12,6 @@ from app.drift.calibration import Calibration
 from app.drift.cells import blocks, cells_of, leaning
 from app.drift.comparison import Comparison, compare
 from app.drift.context import DAY_US, Grid
-from app.drift.evidence import worst
 from app.drift.joint import joined
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.normal import Normal
@@ -149,9 +148,6 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
         ratios=(laws[1], laws[2], laws[3]),
         special=np.stack([np.where(where == ABSENT, 0.0, sums[where]) for where in special_bins(layout)]),
         rows=n.sum(axis=0),
-        worst=np.stack(
-            [worst(np.where(judged, law.p(score), np.nan)) for law, score in zip(laws, scores, strict=True)]
-        ),
         tau=np.stack([factor(score, judged, index=index) for score in scores]),
         witnesses=np.count_nonzero(judged, axis=0),
         days=days,

@@ -139,13 +139,9 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
     lines = np.full((len(STATISTICS), layout.features), line) if settings.lines is None else settings.lines
     volume_line = line if settings.volume_line is None else settings.volume_line
     p = np.where(np.isnan(seen.p), np.nan, np.where(seen.tvd < SMALL_TVD, 1.0, seen.p))
-    pace = sums.pace(calibration.tau, calibration.worst, line=line, length_us=settings.grid.length_us)
-    volume_pace = sums.pace(
-        np.array(calibration.volume.tau),
-        np.array(calibration.volume.worst),
-        line=line,
-        length_us=settings.grid.length_us,
-    )
+    unrest, volume_unrest = sums.unrest(p[0])
+    length_us = settings.grid.length_us
+    tau = np.array(calibration.volume.tau)
     features = np.empty(p.shape)
     volume = np.empty(len(windows.starts))
     now, now_volume = state.evidence.features, state.evidence.volume
@@ -153,7 +149,8 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
     is_open = np.array([[register.is_open(each, name) for name in names] for each in STATISTICS], dtype=np.bool_)
     is_open &= np.isfinite(lines)  # without a line of evidence an episode of that name is one of a plain score
     for w, start in enumerate(windows.starts.tolist()):
-        now = sums.advance(now, p[:, w], tau=pace, line=line)
+        pace = sums.pace(calibration.tau, unrest[w], line=line, length_us=length_us)
+        now = sums.advance(now, p[:, w], pace=pace, healing=is_open, line=line)
         features[:, w] = now
         judged = ~np.isnan(p[:, w])
         for s, f in np.argwhere(judged & (is_open | (now > lines))).tolist():
@@ -169,9 +166,12 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
                 signs=said if s == 0 else tuple,
             )
         volume_p = seen.volume_p[w]
-        now_volume = float(sums.advance(np.array(now_volume), volume_p, tau=volume_pace, line=line))
-        volume[w] = now_volume
         running = register.is_open("volume", "") and np.isfinite(volume_line)
+        pace = sums.pace(tau, volume_unrest[w], line=line, length_us=length_us)
+        now_volume = float(
+            sums.advance(np.array(now_volume), volume_p, pace=pace, healing=np.array(running), line=line)
+        )
+        volume[w] = now_volume
         if not np.isnan(volume_p) and (running or now_volume > volume_line):
             register.turn("volume", "", start=start, evidence=now_volume, line=volume_line, signs=tuple)
     return Week(

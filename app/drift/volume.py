@@ -9,7 +9,6 @@ from app.drift import tail, wobble
 from app.drift.autocorrelation import factor
 from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
 from app.drift.context import DAY_US, LEVELS, Grid
-from app.drift.evidence import worst
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.tail import LEAST_LOG, Tail
 
@@ -28,7 +27,6 @@ class VolumeCalibration:
     lasting: Floats
     tail: Tail
     tau: float
-    worst: float
     witnesses: int
 
     def p(self, rows: Ints, slot: Ints, *, other: Ints, part: Floats) -> Floats:
@@ -100,6 +98,5 @@ def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalib
         lasting=lasting,
         tail=law,
         tau=float(factor(logs, usable[:, None], index=starts // grid.length_us)[0]),
-        worst=float(worst(np.where(usable[:, None], law.p(logs), np.nan))[0]),
         witnesses=int(usable.sum()),
     )

@@ -21,6 +21,8 @@ from app.monitor.lines import BUDGET, CALIBRATED, FIXED, Line, Lines
 from app.storage import thresholds
 from app.storage.database import Connection
 
+METHOD: Final = 2
+"""Raised when the same counts would be judged another way: what was walked before is then walked anew."""
 PLAIN: Final = tuple(one.value for one in Statistic if one is not Statistic.EVIDENCE)
 
 
@@ -80,6 +82,7 @@ class Rulebook:
             statistic: [repr(one) for one in self._found(statistic, "critical")] for statistic in (*PLAIN, *STATISTICS)
         }
         said = [
+            METHOD,
             settings.grid.length_us,
             str(settings.grid.zone),
             settings.pages_per_month,
