@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.errors import Problem
+from app.errors import BadRequest, Problem
 from app.monitor import pairing
 from app.monitor.service import Service
 from app.wire.inflate import inflate
@@ -14,7 +14,7 @@ def receive(service: Service, headers: Mapping[str, str], body: bytes, *, asked:
     kind = Sender.KSERVE.value
     try:
         with service.decodes:
-            plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
+            plain = _unpacked(body, limit=service.policy.max_decoded_bytes)
         with service.burden.carrying(0 if plain is body else len(plain)):
             with service.decodes:
                 events = events_of(headers, plain)
@@ -25,3 +25,11 @@ def receive(service: Service, headers: Mapping[str, str], body: bytes, *, asked:
         raise
     service.instruments.count_request(kind, 200)
     return rows
+
+
+def _unpacked(body: bytes, *, limit: int) -> bytes:
+    """Decompress a body; one that cannot be is left to its events, which know whose it is."""
+    try:
+        return inflate(body, None, limit=limit)
+    except BadRequest:
+        return body
