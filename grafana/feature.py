@@ -87,41 +87,42 @@ def _bins() -> list[panels.AnyPanel]:
         ).links([explanation]),
         panels.rows(
             "Bins that moved",
-            "The bins whose share differs most from the baseline's, in points of share.",
+            "The groups of bins, as PSI adds them, whose share differs most from the baseline's.",
             sql.MOVED,
             width=8,
             height=12,
         ).links([explanation]),
         panels.bin_heat(
             "Bins over time",
-            "Each bin's share as a multiple of its share in the baseline: 1 is as expected; reserved bins that the "
-            "baseline never filled are left out.",
+            "Each group of bins, as PSI adds them, as a multiple of its share in the baseline: 1 is as expected, blue "
+            "is emptier, red fuller. Bins that the baseline never filled are left out.",
             sql.BINS,
-            limits=(0.5, 1.5, 2.0, 4.0),
+            colors=[(None, "dark-blue"), (0.25, "blue"), (0.67, "green"), (1.5, "orange"), (4.0, "red")],
         ),
     ]
 
 
 def _history() -> list[panels.AnyPanel]:
-    def history(title: str, description: str, statistic: str, unit: str) -> panels.AnyPanel:
+    def history(title: str, description: str, statistic: str, top: float, unit: str = "short") -> panels.AnyPanel:
         asked = [(queries.named(statistic), ONE), (queries.named_line(statistic), LINE)]
-        return panels.lines(title, description, asked, unit=unit)
+        return panels.lines(title, description, asked, unit=unit, top=top)
 
     return [
-        history("Evidence", "Accumulated log-evidence against the line that pages.", "evidence", "short"),
-        history("PSI", "Population stability index against its moving lines.", "psi", "short"),
-        history("KS", "Kolmogorov-Smirnov distance against its moving lines; numeric features only.", "ks", "short"),
+        history("Evidence", "Accumulated log-evidence against the line that pages.", "evidence", 1),
+        history("PSI", "Population stability index against its moving lines.", "psi", 0.25),
+        history("KS", "Kolmogorov-Smirnov distance against its moving lines; numeric features only.", "ks", 0.2),
         history(
             "Shares that can go wrong",
             "Shares of the window's rows that are null, never seen before, or of the wrong kind.",
             "null_ratio|unseen_ratio|invalid_ratio",
+            0.05,
             "percentunit",
         ),
         history(
             "Other distances",
             "Jensen-Shannon divergence and total variation distance of the window from the baseline.",
             "js|tvd",
-            "short",
+            0.2,
         ),
         panels.lines(
             "Mean",

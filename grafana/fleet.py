@@ -112,6 +112,7 @@ def _history() -> list[panels.AnyPanel]:
             "The ten scores closest to their critical lines: above 100 % the alert fires.",
             [(queries.AT_LINE, "{{model}} {{version}} {{feature}} {{statistic}}")],
             unit="percentunit",
+            top=1,
         ),
         panels.lines(
             "Rows accepted",

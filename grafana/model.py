@@ -80,6 +80,7 @@ def _now() -> list[panels.AnyPanel]:
             "The ten highest scores as a share of their own line: above 100 % the alert of that severity fires.",
             [(queries.CLOSEST, "{{version}} {{feature}} {{statistic}} {{severity}}")],
             unit="percentunit",
+            top=1,
         ),
     ]
 
@@ -123,6 +124,7 @@ def _values() -> list[panels.AnyPanel]:
             [(queries.score("null_ratio"), BY_FEATURE), (queries.line("null_ratio"), LINE)],
             unit="percentunit",
             width=8,
+            top=0.05,
         ),
         panels.lines(
             "Unseen",
@@ -130,6 +132,7 @@ def _values() -> list[panels.AnyPanel]:
             [(queries.score("unseen_ratio"), BY_FEATURE), (queries.line("unseen_ratio"), LINE)],
             unit="percentunit",
             width=8,
+            top=0.05,
         ),
         panels.lines(
             "Invalid",
@@ -137,6 +140,7 @@ def _values() -> list[panels.AnyPanel]:
             [(queries.score("invalid_ratio"), BY_FEATURE), (queries.line("invalid_ratio"), LINE)],
             unit="percentunit",
             width=8,
+            top=0.05,
         ),
         panels.lines(
             "Mean",
@@ -155,6 +159,7 @@ def _ingest() -> list[panels.AnyPanel]:
             "Accepted rows of each evaluated window, with the lines of volume.",
             [(queries.ROWS, "{{version}}"), (queries.ROWS_LINE, "{{version}} {{severity}} line")],
             unit="short",
+            top=1,
         ),
         panels.lines(
             "Silence",

@@ -50,6 +50,8 @@ Query = tuple[str, str]
 """An expression and the legend of its series."""
 Link = tuple[str, str]
 """What a link says, and its address."""
+Colors = Sequence[tuple[float | None, str]]
+"""Where each colour begins; the first without a beginning."""
 States = dict[int, tuple[str, str]]
 """A state's number, its word and its colour."""
 
@@ -86,12 +88,16 @@ def _tooltip() -> common.VizTooltipOptions:
     return common.VizTooltipOptions().mode(shared.TooltipDisplayMode.MULTI).sort(shared.SortOrder.DESCENDING)
 
 
-def lines(title: str, description: str, queries: list[Query], *, unit: str, width: int = 12) -> timeseries.Panel:
-    """Series over time; those whose legend ends in `line` are drawn as dashed limits."""
+def lines(  # noqa: PLR0913 - what is shown, and how
+    title: str, description: str, queries: list[Query], *, unit: str, width: int = 12, top: float | None = None
+) -> timeseries.Panel:
+    """Series over time; legends that end in `line` are dashed limits; the axis shows 0 to `top` at least."""
     panel = timeseries.Panel().datasource(SOURCE).legend(_legend()).tooltip(_tooltip()).line_width(1).fill_opacity(0)
     panel.show_points(shared.VisibilityMode.AUTO).span_nulls(span_nulls=False)
     for letter, query in zip(LETTERS, queries, strict=False):
         panel.with_target(_target(letter, query))
+    if top is not None:
+        panel.axis_soft_min(0).axis_soft_max(top)
     dashes = {"fill": "dash", "dash": [6, 6]}
     for word, color in (("critical", "red"), ("warning", "orange"), ("silence", "red")):
         panel.override_by_regexp(
@@ -149,14 +155,16 @@ def bars(title: str, description: str, sql: str, *, height: int = 10, width: int
     return _described(panel, title, description, unit="percentunit", size=(width, height))
 
 
-def bin_heat(title: str, description: str, sql: str, *, limits: tuple[float, ...]) -> statushistory.Panel:
+def bin_heat(title: str, description: str, sql: str, *, colors: Colors) -> statushistory.Panel:
     """One row a bin, one cell a moment, straight from Postgres."""
     panel = statushistory.Panel().datasource(SQL_SOURCE).with_target(asked(sql, time=True)).tooltip(_tooltip())
-    panel.thresholds(_steps(limits)).color_scheme(_by_threshold()).show_value(shared.VisibilityMode.NEVER)
+    steps = [Threshold(value=value, color=color) for value, color in colors]
+    absolute = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+    panel.thresholds(absolute).color_scheme(_by_threshold()).show_value(shared.VisibilityMode.NEVER)
     panel.decimals(2).override_by_regexp(
         "/.*/", [DynamicConfigValue("displayName", "${__field.labels.metric}${__field.name}")]
     )
-    return _described(panel, title, description, unit="none", size=(24, 14))
+    return _described(panel, title, description, unit="none", size=(24, 10))
 
 
 def grid(title: str, description: str, columns: Sequence[Column], *, by: str, links: Sequence[Link]) -> table.Panel:

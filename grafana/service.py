@@ -95,7 +95,7 @@ def _ingest() -> list[panels.AnyPanel]:
 def _journal() -> list[panels.AnyPanel]:
     return [
         panels.lines(
-            "Journal", "Journal rows that wait to be folded.", [(ask.JOURNAL, "waiting")], unit="short", width=8
+            "Journal", "Journal rows that wait to be folded.", [(ask.JOURNAL, "waiting")], unit="short", width=8, top=10
         ),
         panels.lines(
             "Age of the oldest journal row",
@@ -110,6 +110,7 @@ def _journal() -> list[panels.AnyPanel]:
             [(ask.IMBALANCE, "imbalance"), (ask.QUARANTINED, "quarantined")],
             unit="none",
             width=8,
+            top=1,
         ),
     ]
 
@@ -136,6 +137,7 @@ def _evaluation() -> list[panels.AnyPanel]:
             [(ask.FAILURES, "{{model}} failed"), (ask.DROPPED, "series dropped")],
             unit="none",
             width=8,
+            top=1,
         ),
     ]
 
@@ -148,6 +150,7 @@ def _replicas() -> list[panels.AnyPanel]:
             [(ask.PROCESSOR, "{{instance}}")],
             unit="percentunit",
             width=8,
+            top=1,
         ),
         panels.lines(
             "Memory",
@@ -155,6 +158,7 @@ def _replicas() -> list[panels.AnyPanel]:
             [(ask.MEMORY, "{{instance}}")],
             unit="bytes",
             width=8,
+            top=2**28,
         ),
         panels.lines(
             "Database within reach",
@@ -162,6 +166,7 @@ def _replicas() -> list[panels.AnyPanel]:
             [(ask.DATABASE, "{{instance}}")],
             unit="none",
             width=8,
+            top=1,
         ),
         panels.name_tile("Versions", "What runs.", (ask.VERSIONS, "{{version}} on Python {{python}}")),
     ]

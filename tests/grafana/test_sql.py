@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import text
 
 from app.storage import fold
@@ -25,8 +26,8 @@ WORDS = {
 
 @pytest.fixture
 def asked(database: Database) -> Any:
-    """Eight hours of two features in Postgres, and how to ask; with the counts of x0 and of its baseline."""
-    reference = baseline(numeric=2, edges=5)
+    """Eight hours of two features in Postgres, and how to ask; with the groups and counts of x0."""
+    reference = baseline(numeric=2, edges=24)
     with database.transaction() as conn:
         model, info = stocked(conn, reference=reference)
     deltas = [delta(info, rows=1000 * (1 + hour), hour=hour, seed=hour) for hour in range(8)]
@@ -44,12 +45,28 @@ def asked(database: Database) -> Any:
         with database.transaction() as conn:
             return [dict(row) for row in conn.execute(text(query.replace(":", "\\:"))).mappings()]
 
-    return ask, labels, reference.counts[place], counts
+    groups = reference.groups[place]
+    return ask, labels, groups, reference.counts[place], counts
+
+
+def added(groups: NDArray[np.int64], counts: NDArray[np.int64]) -> list[float]:
+    """Shares by group."""
+    return [float(counts[groups == group].sum() / counts.sum()) for group in np.unique(groups)]
+
+
+def named(labels: list[str], groups: NDArray[np.int64]) -> list[str]:
+    """One bin's own label, or the first one's lower and the last one's upper edge."""
+    found = []
+    for group in np.unique(groups):
+        own = [label for label, its in zip(labels, groups, strict=True) if its == group]
+        joined = f"{own[0].split(',')[0]},{own[-1].split(',')[-1]}"
+        found.append(own[0] if len(own) == 1 else joined)
+    return found
 
 
 def test_the_newest_window_stands_beside_the_baseline(asked: Any) -> None:
     """Both sides in the order of the bins, each adding up to one."""
-    ask, labels, before, counts = asked
+    ask, labels, _, before, counts = asked
     rows = ask(sql.SHARES)
     assert [row["label"] for row in rows] == labels
     assert [float(row["baseline"]) for row in rows] == pytest.approx((before / before.sum()).tolist(), abs=1e-12)
@@ -58,25 +75,31 @@ def test_the_newest_window_stands_beside_the_baseline(asked: Any) -> None:
 
 
 def test_what_moved_most_comes_first(asked: Any) -> None:
-    """Twelve bins at most, by the size of the change of their share."""
-    ask, labels, before, counts = asked
-    change = counts[5] / counts[5].sum() - before / before.sum()
+    """Twelve groups of bins at most, by the size of the change of their share."""
+    ask, labels, groups, before, counts = asked
+    change = np.array(added(groups, counts[5])) - np.array(added(groups, before))
+    wanted = dict(zip(named(labels, groups), change.tolist(), strict=True))
+    assert len(wanted) == 12 + 3
     rows = ask(sql.MOVED)
     sizes = [abs(float(row["change"])) for row in rows]
     assert sizes == sorted(sizes, reverse=True)
-    assert len(rows) == min(12, len(labels))
-    found = {row["bin"]: float(row["change"]) for row in rows}
-    assert found == pytest.approx({label: change[labels.index(label)] for label in found}, abs=1e-12)
+    assert len(rows) == 12
+    assert {row["bins"]: float(row["change"]) for row in rows} == pytest.approx(
+        {row["bins"]: wanted[row["bins"]] for row in rows}, abs=1e-12
+    )
 
 
 def test_bins_over_time_are_multiples_of_the_baseline(asked: Any) -> None:
     """Windows of one interval are added up; bins that the baseline never filled are left out."""
-    ask, labels, before, counts = asked
+    ask, labels, groups, before, counts = asked
     rows = ask(sql.BINS)
-    shares = before / before.sum()
-    filled = [n for n, share in enumerate(shares) if share > 0]
-    first = counts[2:4].sum(axis=0) / counts[2:4].sum()
+    expected, observed = added(groups, before), added(groups, counts[2:4].sum(axis=0))
+    firsts = [int(np.flatnonzero(groups == group)[0]) for group in np.unique(groups)]
+    wanted = {
+        f"{place:03} {label}": now / share
+        for place, label, now, share in zip(firsts, named(labels, groups), observed, expected, strict=True)
+        if share > 0
+    }
     found = {row["metric"]: row["value"] for row in rows if row["time"] == 7200}
-    wanted = {f"{n:03} {labels[n]}": first[n] / shares[n] for n in filled}
     assert found == pytest.approx(wanted, rel=1e-12)
     assert {float(row["time"]) for row in rows} == {7200.0, 14400.0}
