@@ -23,6 +23,7 @@ from app.api import (
     problems,
     reading,
     thresholds,
+    undecodable,
 )
 from app.api.auth import Authentication, Door
 from app.api.edge import Edge
@@ -178,7 +179,19 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     app.state.draining = False
     routes = [
         route
-        for module in (mirror, models, baselines, batches, cloudevents, logs, reading, thresholds, episodes, operations)
+        for module in (
+            mirror,
+            models,
+            baselines,
+            batches,
+            cloudevents,
+            logs,
+            reading,
+            thresholds,
+            episodes,
+            operations,
+            undecodable,
+        )
         for route in module.router.routes
     ]
     quotas = Quotas(Buckets(settings.max_key_requests), Buckets(settings.max_key_bytes), Buckets(settings.max_key_rows))

@@ -36,8 +36,8 @@ PROBLEMS: Final = {**DONE, **responses(400, 409, 413, 422, 503)}
 Model = Annotated[str | None, Query(description="Name of the model; else what the event says.")]
 
 
-@router.post(PATHS[0], responses=PROBLEMS, openapi_extra=BODY)
-@router.post(PATHS[1], responses=PROBLEMS, openapi_extra=BODY)
+@router.post(PATHS[0], response_class=Response, responses=PROBLEMS, openapi_extra=BODY)
+@router.post(PATHS[1], response_class=Response, responses=PROBLEMS, openapi_extra=BODY)
 async def post_events(
     request: Request,
     service: ServiceDep,
@@ -58,8 +58,8 @@ async def post_events(
 
 @router.head(PATHS[0], include_in_schema=False)
 @router.head(PATHS[1], include_in_schema=False)
-@router.get(PATHS[0], responses=DONE)
-@router.get(PATHS[1], responses=DONE)
+@router.get(PATHS[0], response_class=Response, responses=DONE)
+@router.get(PATHS[1], response_class=Response, responses=DONE)
 def look_at_events() -> Response:
     """Answer a health check."""
     return Response()

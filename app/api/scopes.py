@@ -76,6 +76,7 @@ TABLE: Final[dict[str, Access]] = {
     f"GET {_MODEL}/status": Access(READ),
     f"GET {_MODEL}/features/{{feature}}/explanation": Access(READ),
     f"GET {_MODEL}/thresholds": Access(READ),
+    f"GET {_MODEL}/undecodable": Access(READ),
     f"GET {_MODEL}/expectations": Access(READ),
     f"GET {_MODEL}/expectations/results": Access(READ),
     f"POST {_MODEL}/backtest": Access(READ, unhurried=True),

@@ -61,10 +61,10 @@ class Catalog:
         self._gaps: dict[int, int | None] = {}
 
     def watched(self, name: str, *, fresh: bool = False) -> Watched:
-        """Give a model by name; NotFound when there is none."""
+        """Give a model by name; NotFound when there is none. One without a baseline is looked at each time."""
         now = time.monotonic()
         entry = self._watched.get(name)
-        if entry is not None and not fresh and now - entry[0] < self._ttl_s:
+        if entry is not None and entry[1].schedule and not fresh and now - entry[0] < self._ttl_s:
             return entry[1]
         with self._database.snapshot() as conn:
             model = models.find(conn, name)

@@ -85,6 +85,16 @@ def receive(service: Service, events: Sequence[Event | BadRequest], asked_for: A
 
 def _understood(service: Service, event: Event, watched: Watched, *, version: str | None, limit: int) -> _Read:
     """Read a half to the end, so that what cannot be read is refused while its sender still listens."""
+    try:
+        return _read(service, event, watched, version=version, limit=limit)
+    except BadRequest as problem:
+        if problem.code != "schema-width":
+            raise
+    newest = service.catalog.watched(watched.model.name, fresh=True)
+    return _read(service, event, newest, version=version, limit=limit)
+
+
+def _read(service: Service, event: Event, watched: Watched, *, version: str | None, limit: int) -> _Read:
     now_us = service.now_us()
     watched.activation(now_us)
     body = inflate(event.body, None, limit=limit)
