@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,9 @@ from rich.progress import Progress
 
 from app.cli.bar import byte_bar
 from app.cli.client import Client
-from app.cli.parcels import parcels
+from app.cli.dispatch import CONNECTIONS, Dispatch
+from app.cli.importers.forms import Form, files_of, parcels
+from app.cli.importers.schema import Schema
 
 app = typer.Typer(no_args_is_help=True, help="Send rows from files.")
 COUNTS = ("received", "accepted", "late", "future", "rejected")
@@ -45,27 +48,40 @@ class Sent:
 
 @app.command()
 def send(  # noqa: PLR0913, PLR0917 - what a sender may say
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="Parquet, Arrow, CSV, NDJSON or JSON.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True, readable=True, metavar="FILE...", help="Parquet, Arrow, CSV, NDJSON, JSON; folders."
+        ),
     ],
     model: Annotated[str, typer.Option(help="Name of the model.")],
     url: Annotated[str, typer.Option(help="Where the service answers.")] = "http://127.0.0.1:8080",
     key: Annotated[str | None, typer.Option(help="API key.")] = None,
     version: Annotated[str | None, typer.Option(help="Version that served the rows.")] = None,
+    format_: Annotated[Form, typer.Option("--format", help="What wrote the files; auto looks into them.")] = Form.AUTO,
     backfill: Annotated[bool, typer.Option("--backfill", help="History: no row is too late.")] = False,
 ) -> None:
-    """Send a file of any size in batches; run it again after any interruption, nothing counts twice."""
-    query = ({"version": version} if version else {}) | ({"backfill": "true"} if backfill else {})
-    folder = f"/v1/models/{quote(model, safe='')}/batches"
+    """Send files of any size in batches; run it again after any interruption, nothing counts twice."""
+    found = files_of(files)
+    total = sum(file.stat().st_size for file in found)
     sent = Sent()
     console = Console(stderr=True)
-    with byte_bar(console) as bar, _client(url, key, bar) as client:
-        task = bar.add_task(file.name, total=file.stat().st_size)
-        for parcel in parcels(file, read=lambda read: bar.update(task, completed=read)):
+    with byte_bar(console) as bar, ExitStack() as stack:
+        task = bar.add_task(found[0].name if len(found) == 1 else f"{len(found)} files", total=total)
+        clients = [stack.enter_context(_client(url, key, bar)) for _ in range(CONNECTIONS)]
+        asking, path = stack.enter_context(_client(url, key, bar)), f"/v1/models/{quote(model, safe='')}"
+        dispatch = Dispatch(clients, model=model, version=version, backfill=backfill)
+        made = parcels(
+            found,
+            format_,
+            lambda: Schema.of(asking.call("GET", path)),
+            read=lambda read: bar.update(task, completed=read),
+        )
+        for parcel, receipt in dispatch.send(made):
             sent.refuse(parcel.refused)
-            if parcel.body is not None:
-                sent.add(client.call("PUT", f"{folder}/{parcel.id}", query=query, body=parcel.body))
-        bar.update(task, completed=file.stat().st_size)
+            if receipt is not None:
+                sent.add(receipt)
+        bar.update(task, completed=total)
     typer.echo(json.dumps({"batches": sent.batches, "duplicates": sent.duplicates, "rows": sent.rows}))
     if sent.rows["late"] and not backfill:
         console.print(f"{sent.rows['late']} rows came too late for their windows; --backfill takes rows of any age.")

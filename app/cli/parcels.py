@@ -2,10 +2,11 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,18 +33,33 @@ Read = Callable[[int], object]
 class Parcel:
     """One body; `offset` is where its rows begin in the file, in rows, or in bytes for JSON and NDJSON.
 
-    `refused` rows of the file could not be read and are not in the body.
+    `refused` rows of the file could not be read and are not in the body; `version` served those that are in it.
     """
 
     id: str
     body: Body | None
     refused: int = 0
+    version: str | None = None
 
     @classmethod
     def of(cls, path: Path, offset: int, content: bytes, content_type: str, *, refused: int = 0) -> "Parcel":
         """Name a body by the file's name, the offset and the bytes."""
         name = hashlib.sha256(b"%b\0%d\0%b" % (path.name.encode(), offset, content)).hexdigest()
         return cls(name, Body(content, content_type), refused)
+
+    @classmethod
+    def of_rows(
+        cls, path: Path, offset: int, rows: list[dict[str, Any]], *, refused: int, version: str | None = None
+    ) -> "Parcel":
+        """Write rows as JSON; without any there is no body."""
+        if not rows:
+            return cls("", None, refused)
+        content = json.dumps({"rows": rows}, separators=(",", ":"), default=str).encode()
+        return replace(cls.of(path, offset, content, JSON, refused=refused), version=version)
+
+    def called(self, name: str) -> "Parcel":
+        """Give the same body another id."""
+        return replace(self, id=name)
 
 
 def parcels(path: Path, *, read: Read) -> Iterator[Parcel]:

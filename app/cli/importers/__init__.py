@@ -1,0 +1,1 @@
+"""What other systems keep of a model's calls, as batches for the service."""

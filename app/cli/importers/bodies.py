@@ -1,0 +1,108 @@
+"""The bodies of logged calls: what was asked and what was answered, in whatever the model server speaks."""
+
+import base64
+import binascii
+import csv
+import io
+from typing import Any, Final
+
+import orjson
+
+from app.errors import BadRequest
+from app.wire.faults import undecodable
+from app.wire.jsonrows import table_of_rows
+from app.wire.jsontext import load_json
+from app.wire.ndjson import lines_of, parsed
+from app.wire.senders.calls import read_request, read_response
+from app.wire.senders.rows import answer_of_predictions, table_of_instances
+from app.wire.senders.sides import Answer, Side
+from app.wire.table import Table
+
+JSON: Final = "application/json"
+_OPEN: Final = (b"{", b"[")
+_VECTOR: Final = "features"
+"""The key under which SageMaker's own algorithms take one row."""
+
+
+def decoded(text: str) -> bytes:
+    """Read base64."""
+    try:
+        return base64.b64decode(text, validate=False)
+    except (binascii.Error, ValueError):
+        raise undecodable("the body is no base64") from None
+
+
+def request_of(body: bytes, content_type: str, side: Side) -> Table:
+    """Read the rows that were asked about; values without names are the features in order."""
+    if _is_csv(body, content_type):
+        return table_of_instances(_cells(body, side), side)
+    if "lines" in content_type:
+        return table_of_instances(_unwrapped(parsed(lines_of(body), orjson.loads)), side)
+    try:
+        document = load_json(body) if body.lstrip().startswith(_OPEN) else None
+    except BadRequest:
+        document = None
+    if document is None:
+        return read_request(body, content_type, header_length=None, side=side)
+    return _table(document, side) or read_request(body, JSON, header_length=None, side=side)
+
+
+def _table(document: Any, side: Side) -> Table | None:
+    """Make a table of the shapes that live senders do not write."""
+    if isinstance(document, dict) and isinstance(document.get("instances"), list):
+        return table_of_instances(_unwrapped(document["instances"]), side)
+    if not _is_lone(document, side):
+        return None
+    return table_of_rows([document]) if isinstance(document, dict) else table_of_instances([document], side)
+
+
+def answer_of(body: bytes, content_type: str, side: Side) -> Answer:
+    """Read what was answered."""
+    if _is_csv(body, content_type):
+        rows = _cells(body, side)
+        return answer_of_predictions([row[0] if len(row) == 1 else row for row in rows], side)
+    if "lines" in content_type:
+        return answer_of_predictions(parsed(lines_of(body), orjson.loads), side)
+    try:
+        document = load_json(body)
+    except BadRequest:
+        return read_response(body, content_type, header_length=None, side=side)
+    if not isinstance(document, dict | list):
+        return answer_of_predictions([document], side)
+    if isinstance(document, dict) and not document.keys() & {"predictions", "outputs", "data", "jsonData", "strData"}:
+        return answer_of_predictions([document], side)
+    return read_response(body, JSON, header_length=None, side=side)
+
+
+def _is_csv(body: bytes, content_type: str) -> bool:
+    """Tell CSV by its type; without one, text that does not begin like JSON is CSV."""
+    if body.lstrip().startswith(_OPEN):
+        return False
+    if "csv" in content_type:
+        return True
+    return not content_type.startswith(("application/", "image/")) and b"\0" not in body
+
+
+def _cells(body: bytes, side: Side) -> list[list[str | None]]:
+    """Read lines of cells; a header that names features is no row."""
+    lines = csv.reader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""))
+    try:
+        rows: list[list[str | None]] = [[cell.strip() or None for cell in line] for line in lines if line]
+    except csv.Error:
+        raise undecodable("the body is no CSV") from None
+    headed = bool(rows) and all(cell in side.known for cell in rows[0])
+    return rows[1:] if headed else rows
+
+
+def _is_lone(document: Any, side: Side) -> bool:
+    """Tell one row by itself: an object of features, or as many plain values as there are features."""
+    if isinstance(document, dict):
+        return bool(side.known & document.keys())
+    plain = isinstance(document, list) and not any(isinstance(value, dict | list) for value in document)
+    return plain and len(document) == len(side.ordered) > 1
+
+
+def _unwrapped(rows: list[Any]) -> list[Any]:
+    """Take rows out of the key that SageMaker's own algorithms put around each."""
+    wrapped = all(isinstance(row, dict) and isinstance(row.get(_VECTOR), list) for row in rows)
+    return [row[_VECTOR] for row in rows] if wrapped else rows
