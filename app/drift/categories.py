@@ -10,6 +10,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from app.drift.bins import Bin, BinKind
+from app.drift.bloom import Bloom
 
 OTHER_BUCKETS: Final = 16
 LONGEST_CATEGORY: Final = 256
@@ -30,18 +31,31 @@ def may_have_a_bin(text: str) -> bool:
     return len(text.encode("utf-8", "surrogatepass")) <= LONGEST_CATEGORY
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """The bin of every code, and which categories have none of their own: their numbers and hashes, alike in shape.
+
+    The codes of invalid and null are -2 and -1, so they end the table.
+    """
+
+    table: NDArray[np.intp]
+    strangers: NDArray[np.intp]
+    hashes: Hashes
+
+
 @dataclass(frozen=True, eq=False)
 class CategoricalBins:
     """K categories, then `null`, `other` by hash bucket, `unseen` and `invalid`.
 
     `known` are the sorted hashes of every category of the baseline without a bin. When there were too many to
-    keep, `known_exact` is False and everything without a bin counts as `other`: a category that the baseline had
-    is then never called unseen.
+    keep, `known_exact` is False and `filter` tells, with few false yeses; without one, everything that has no bin
+    counts as `other`: a category that the baseline had is never called unseen.
     """
 
     categories: tuple[str, ...]
     known: Hashes
     known_exact: bool = True
+    filter: Bloom | None = None
 
     def __post_init__(self) -> None:
         """Refuse a category named twice."""
@@ -79,20 +93,22 @@ class CategoricalBins:
 
     def index(self, codes: NDArray[np.int32], categories: Sequence[str]) -> NDArray[np.intp]:
         """Give every row its bin number; one look at each distinct category."""
-        return self.table(categories).take(codes, mode="wrap")
+        return self.place(categories).table.take(codes, mode="wrap")
 
-    def table(self, categories: Sequence[str]) -> NDArray[np.intp]:
-        """Bin of every code; the codes of invalid and null are -2 and -1, so they end the table."""
+    def place(self, categories: Sequence[str]) -> Placed:
+        """Find the bin of every category."""
         places = [self._places.get(category, -1) for category in categories]
         table = np.array([*places, self.invalid, self.null], dtype=np.intp)
         strangers = np.flatnonzero(table < 0)
+        hashes = np.array([category_hash(categories[s]) for s in strangers.tolist()], dtype=np.uint64)
         if len(strangers):
-            hashes = np.array([category_hash(categories[s]) for s in strangers.tolist()], dtype=np.uint64)
             buckets = (hashes % np.uint64(OTHER_BUCKETS)).astype(np.intp)
             table[strangers] = np.where(self._is_known(hashes), self.null + 1 + buckets, self.unseen)
-        return table
+        return Placed(table, strangers, hashes)
 
     def _is_known(self, hashes: Hashes) -> NDArray[np.bool_]:
+        if self.filter is not None:
+            return self.filter.holds(hashes)
         if not self.known_exact:
             return np.ones(len(hashes), dtype=np.bool_)
         if not len(self.known):

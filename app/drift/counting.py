@@ -1,6 +1,6 @@
 """Counting a batch: every row of every feature into one bin."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.drift.baseline import Baseline
 from app.drift.categories import CategoricalBins
 from app.drift.columns import CategoricalColumn, Column, NumericColumn
+from app.drift.novelty import Novelty, novelty
 
 Counts = NDArray[np.int64]
 
@@ -17,16 +18,28 @@ Counts = NDArray[np.int64]
 class Delta:
     """What one batch adds: counts (windows, total bins), sums of finite values (windows, features), rows (windows,).
 
-    The sums of categorical features are 0. For every window and feature the bins sum to the rows.
+    The sums of categorical features are 0. For every window and feature the bins sum to the rows. `novelties` tells,
+    window by window, of values without a bin of their own, where that was asked for.
     """
 
     counts: Counts
     sums: NDArray[np.float64]
     rows: Counts
+    novelties: tuple[dict[int, Novelty], ...] = ()
 
 
-def count(baseline: Baseline, columns: Mapping[str, Column], window: Counts, windows: int) -> Delta:
-    """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null."""
+def count(
+    baseline: Baseline,
+    columns: Mapping[str, Column],
+    window: Counts,
+    windows: int,
+    *,
+    nameless: Collection[str] | None = None,
+) -> Delta:
+    """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null.
+
+    With `nameless`, the features whose new values are nobody's business, novelties are noted, else not.
+    """
     if len(window) and not 0 <= window.min() <= window.max() < windows:
         raise ValueError("a row lies in none of the windows")
     # A bincount of the rows would cost as much as counting a feature.
@@ -35,11 +48,12 @@ def count(baseline: Baseline, columns: Mapping[str, Column], window: Counts, win
         counts=np.zeros((windows, baseline.total), dtype=np.int64),
         sums=np.zeros((windows, len(baseline.features))),
         rows=rows.astype(np.int64),
+        novelties=() if nameless is None else tuple({} for _ in range(windows)),
     )
     if not len(window):
         return delta
     _numeric(baseline, columns, window, delta)
-    _categorical(baseline, columns, window, delta)
+    _categorical(baseline, columns, window, delta, nameless=nameless or ())
     return delta
 
 
@@ -57,7 +71,9 @@ def _numeric(baseline: Baseline, columns: Mapping[str, Column], window: Counts, 
         delta.sums[:, pack.features] = sums
 
 
-def _categorical(baseline: Baseline, columns: Mapping[str, Column], window: Counts, delta: Delta) -> None:
+def _categorical(
+    baseline: Baseline, columns: Mapping[str, Column], window: Counts, delta: Delta, *, nameless: Collection[str]
+) -> None:
     windows = len(delta.rows)
     for f, feature in enumerate(baseline.features):
         bins = feature.bins
@@ -70,7 +86,22 @@ def _categorical(baseline: Baseline, columns: Mapping[str, Column], window: Coun
             continue
         if not isinstance(column, CategoricalColumn) or len(column) != len(window):
             raise ValueError(f"{feature.name} needs {len(window)} categories")
-        places = bins.index(column.codes, column.categories)
+        placed = bins.place(column.categories)
+        places = placed.table.take(column.codes, mode="wrap")
+        if delta.novelties and len(placed.strangers):
+            for w, held in _held(column, window, windows):
+                found = novelty(
+                    bins, placed, categories=column.categories, counts=held, named=feature.name not in nameless
+                )
+                if found is not None:
+                    delta.novelties[w][f] = found
         if windows > 1:
             places = places + window * bins.size
         own += np.bincount(places, minlength=own.size).reshape(own.shape)
+
+
+def _held(column: CategoricalColumn, window: Counts, windows: int) -> Iterator[tuple[int, Counts]]:
+    """Give each window that has rows, and how many it has of each category."""
+    for w in range(windows) if windows == 1 else np.unique(window).tolist():
+        codes = column.codes if windows == 1 else column.codes[window == w]
+        yield w, np.bincount(codes[codes >= 0], minlength=len(column.categories))

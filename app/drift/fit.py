@@ -22,8 +22,10 @@ SAMPLE_BYTES: Final = 64 << 20
 _SAMPLED_VALUE: Final = 16
 CATEGORIES: Final = 200_000
 CATEGORIES_TOGETHER: Final = 500_000
-KNOWN: Final = 1 << 20
+KNOWN: Final = 100_000
 KNOWN_TOGETHER: Final = 1 << 22
+FILTER_BITS: Final = 1 << 26
+FILTER_BITS_TOGETHER: Final = 1 << 29
 
 
 class Fit:
@@ -37,8 +39,9 @@ class Fit:
         sample = max(1000, SAMPLE_BYTES // (_SAMPLED_VALUE * max(1, numeric)))
         categories = min(CATEGORIES, CATEGORIES_TOGETHER // categorical)
         hashes = min(KNOWN, KNOWN_TOGETHER // categorical)
+        bits = min(FILTER_BITS, 1 << (FILTER_BITS_TOGETHER // categorical).bit_length() - 1)
         self._sketches: list[NumericSample | CategorySketch] = [
-            NumericSample(sample) if kind is Kind.NUMERIC else CategorySketch(categories, hashes=hashes)
+            NumericSample(sample) if kind is Kind.NUMERIC else CategorySketch(categories, hashes=hashes, bits=bits)
             for _, kind, _ in features
         ]
         self._rows = 0
@@ -129,4 +132,5 @@ def _binned(name: str, kind: Kind, role: Role, sketch: NumericSample | CategoryS
     if isinstance(sketch, NumericSample):
         return BinnedFeature(name, kind, role, sketch.bins(), scale=sketch.scale())
     bins = sketch.bins()
-    return BinnedFeature(name, kind, role, bins, known_count=len(bins.known), singletons=sketch.singletons())
+    known = len(bins.known) if bins.filter is None else bins.filter.estimate()
+    return BinnedFeature(name, kind, role, bins, known_count=known, singletons=sketch.singletons())

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drift.bloom import Bloom
 from app.drift.categories import CategoricalBins, category_hash, may_have_a_bin
 
 Hashes = NDArray[np.uint64]
@@ -16,18 +17,19 @@ TOP: Final = 50
 class CategorySketch:
     """Exact counts of up to `cap` categories; beyond it the rarer half is forgotten, except for their hashes.
 
-    A category survives when its rows outnumber the largest forgotten count of each pruning together. At most
-    `hashes` hashes are kept; then what is known is no longer exact.
+    A category survives when its rows outnumber the largest forgotten count of each pruning together. Of more
+    than `hashes` categories without a bin a filter of `bits` bits tells; then what is known is not exact.
     """
 
-    def __init__(self, cap: int, *, hashes: int) -> None:
+    def __init__(self, cap: int, *, hashes: int, bits: int) -> None:
         """Start empty."""
         self.cap = max(cap, 4 * TOP)
         self.hashes = hashes
+        self.bits = bits
         self._counts: dict[str, int] = {}
         self._forgotten: Hashes = np.empty(0, dtype=np.uint64)
         self._forgotten_singles = 0
-        self._exact = True
+        self._filter: Bloom | None = None
 
     def add(self, codes: NDArray[np.int32], categories: Sequence[str]) -> None:
         """Count codes into `categories`; negative codes are no category."""
@@ -52,7 +54,9 @@ class CategorySketch:
         self._remember(ranked[TOP:])
         named = np.array([category_hash(category) for category in top], dtype=np.uint64)
         known = np.setdiff1d(self._forgotten, named, assume_unique=True)
-        return CategoricalBins(top, known=known, known_exact=self._exact)
+        if self._filter is not None:
+            return CategoricalBins(top, known=known, known_exact=False, filter=self._filter.folded())
+        return CategoricalBins(top, known=known)
 
     def singletons(self) -> int:
         """How many categories occurred once; an upper estimate once some were forgotten."""
@@ -69,10 +73,13 @@ class CategorySketch:
         self._counts = {category: self._counts[category] for category in ranked[: self.cap // 2]}
 
     def _remember(self, categories: Sequence[str]) -> None:
-        if not self._exact or not categories:
+        if not categories:
             return
         hashes = np.array([category_hash(category) for category in categories], dtype=np.uint64)
-        self._forgotten = np.union1d(self._forgotten, hashes)
-        if len(self._forgotten) > self.hashes:
-            self._exact = False
-            self._forgotten = self._forgotten[: self.hashes]
+        if self._filter is None:
+            self._forgotten = np.union1d(self._forgotten, hashes)
+            if len(self._forgotten) <= self.hashes:
+                return
+            self._filter, hashes = Bloom.of(self.bits), self._forgotten
+            self._forgotten = self._forgotten[:0]
+        self._filter.add(hashes)

@@ -11,6 +11,7 @@ from app import failpoints
 from app.drift.baseline import Baseline
 from app.drift.columns import Column, Kind, Role
 from app.drift.counting import count
+from app.drift.novelty import packed
 from app.errors import Conflict, Refused, Unavailable
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.catalog import Watched
@@ -137,6 +138,7 @@ def _deltas(
     if len(starts) > service.policy.max_windows:
         raise Refused("too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {len(starts)}")
     activations = [watched.activation(start) for start in starts]
+    nameless = {feature.name for feature in watched.model.features if feature.sensitive}
     deltas: list[Delta] = []
     for baseline_id in sorted({activation.baseline_id for activation in activations}):
         mine = np.array([activation.baseline_id == baseline_id for activation in activations])
@@ -148,7 +150,7 @@ def _deltas(
         columns = columns_of(table, kinds)
         if len(rows) != table.rows:
             columns = {name: column.take(rows) for name, column in columns.items()}
-        counted = count(baseline, columns, rank[membership[chosen]], int(mine.sum()))
+        counted = count(baseline, columns, rank[membership[chosen]], int(mine.sum()), nameless=nameless)
         if roles is not None:
             counted.counts[:, ~_carried(baseline, roles)] = 0
         for position, group in enumerate(np.flatnonzero(mine)):
@@ -160,6 +162,7 @@ def _deltas(
                     rows=int(counted.rows[position]),
                     counts=counted.counts[position],
                     sums=counted.sums[position],
+                    novelties=packed(counted.novelties[position]),
                 )
             )
     return tuple(deltas), max(activation.number for activation in activations)

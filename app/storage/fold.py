@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app import failpoints
-from app.storage import codec, tables
+from app.storage import codec, novelties, tables
 from app.storage.codec import Payload, UnreadableError
 from app.storage.locks import Lock
 from app.storage.types import to_datetime
@@ -73,6 +73,7 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = Fal
     deltas: dict[_Key, Payload] = {}
     newest: dict[_Key, int] = {}
     arrivals: dict[str, int] = defaultdict(int)
+    noted: dict[_Key, list[bytes]] = defaultdict(list)
     for row in taken:
         key = (row.window_start, row.version, row.baseline_id)
         try:
@@ -81,9 +82,12 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = Fal
             _quarantine(conn, row, reason=str(error), now_us=now_us)
             continue
         deltas[key] = deltas[key] + payload if key in deltas else payload
+        if row.novelties is not None:
+            noted[key].append(bytes(row.novelties))
         newest[key] = max(newest.get(key, row.received_at), row.received_at)
         arrivals[row.version] = max(arrivals[row.version], row.received_at)
     _add_histograms(conn, model_id, deltas)
+    novelties.add(conn, model_id, noted)
     _add_totals(conn, model_id, deltas, newest=newest)
     for version in sorted(arrivals):
         _note_arrival(conn, model_id, version, received_us=arrivals[version])
@@ -109,7 +113,7 @@ def _shapes(conn: Connection, model_id: int) -> dict[int, tuple[int, int]]:
 def _choose(conn: Connection, model_id: int, shapes: Mapping[int, tuple[int, int]]) -> list[int]:
     """The oldest deltas that fit in memory together with the windows they touch."""
     journal = tables.delta_journal.c
-    size = func.octet_length(journal.payload).label("size")
+    size = (func.octet_length(journal.payload) + func.coalesce(func.octet_length(journal.novelties), 0)).label("size")
     statement = (
         select(journal.id, journal.window_start, journal.version, journal.baseline_id, size)
         .where(journal.model_id == model_id)

@@ -34,7 +34,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one batch adds to one window: counts of shape (bins,), sums of shape (features,)."""
+    """What one batch adds to one window: counts of shape (bins,), sums of shape (features,), novelties as bytes."""
 
     baseline_id: int
     version: str
@@ -42,6 +42,7 @@ class Delta:
     rows: int
     counts: NDArray[np.int64]
     sums: NDArray[np.float64]
+    novelties: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Delivery:
     @cached_property
     def nbytes(self) -> int:
         """Memory it holds."""
-        counts = sum(delta.counts.nbytes + delta.sums.nbytes for delta in self.deltas)
+        counts = sum(delta.counts.nbytes + delta.sums.nbytes + len(delta.novelties) for delta in self.deltas)
         return len(self.receipt) + counts + sum(len(part.payload) for part in self.sampled)
 
 
@@ -212,9 +213,12 @@ def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
     """Insert one row for each model, baseline, version and window that the deliveries touch."""
     sums: dict[tuple[int, int, str, int], Payload] = {}
     newest: dict[tuple[int, int, str, int], int] = {}
+    noted: dict[tuple[int, int, str, int], bytes] = {}
     for delivery in deliveries:
         for delta in delivery.deltas:
             key = (delivery.model_id, delta.baseline_id, delta.version, delta.window_start_us)
+            if delta.novelties:
+                noted[key] = noted.get(key, b"") + delta.novelties
             so_far = sums.get(key)
             added = Payload(delta.rows, delta.counts, delta.sums)
             sums[key] = added if so_far is None else so_far + added
@@ -228,6 +232,7 @@ def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
             "rows": payload.rows,
             "payload": codec.encode(payload),
             "received_at": newest[key],
+            "novelties": noted.get(key),
         }
         for key, payload in sums.items()
     ]

@@ -1,7 +1,7 @@
 """The features and bins of a stored baseline."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,13 @@ from sqlalchemy import Connection, Row, insert, select, text
 
 from app.drift.baseline import Baseline, BinnedFeature
 from app.drift.bins import BinKind, NumericBins
+from app.drift.bloom import Bloom
 from app.drift.categories import CategoricalBins
 from app.drift.columns import Kind, Role
 from app.storage import tables
+
+_MARK: Final = b"bits"
+_HASH_BYTES: Final = 8
 
 _BINS = text("""
     SELECT position, array_agg(kind ORDER BY bin) AS kinds, array_agg(lower ORDER BY bin) AS lowers,
@@ -84,7 +88,7 @@ def _feature_row(baseline: Baseline, f: int) -> dict[str, object]:
         "first_bin": place.start,
         "bins": place.stop - place.start,
         "scale": feature.scale,
-        "known": None if categorical is None else categorical.known.astype("<u8").tobytes(),
+        "known": None if categorical is None else _known(categorical),
         "known_count": feature.known_count,
         "known_exact": None if categorical is None else categorical.known_exact,
         "singletons": feature.singletons,
@@ -96,8 +100,7 @@ def _feature(row: Row[Any], bins: Row[Any]) -> BinnedFeature:
     means = None
     partition: NumericBins | CategoricalBins
     if row.kind == Kind.CATEGORICAL:
-        known = np.frombuffer(row.known, "<u8").astype(np.uint64)
-        partition = CategoricalBins(tuple(bins.texts[:finite]), known, known_exact=row.known_exact)
+        partition = _categorical(tuple(bins.texts[:finite]), bytes(row.known), exact=row.known_exact)
     else:
         own = [kind == BinKind.VALUE for kind in bins.kinds[:finite]]
         partition = NumericBins(
@@ -116,6 +119,18 @@ def _feature(row: Row[Any], bins: Row[Any]) -> BinnedFeature:
         known_count=row.known_count,
         singletons=row.singletons,
     )
+
+
+def _known(bins: CategoricalBins) -> bytes:
+    """Write the known hashes, or a mark and their filter; the mark's length tells the two apart."""
+    return bins.known.astype("<u8").tobytes() if bins.filter is None else _MARK + bins.filter.octets.tobytes()
+
+
+def _categorical(categories: tuple[str, ...], known: bytes, *, exact: bool) -> CategoricalBins:
+    if len(known) % _HASH_BYTES == len(_MARK) and known.startswith(_MARK):
+        octets = np.frombuffer(known, np.uint8, offset=len(_MARK))
+        return CategoricalBins(categories, np.zeros(0, np.uint64), known_exact=False, filter=Bloom(octets))
+    return CategoricalBins(categories, np.frombuffer(known, "<u8").astype(np.uint64), known_exact=exact)
 
 
 def _bounds(

@@ -184,6 +184,7 @@ delta_journal = Table(
     Column("rows", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("novelties", LargeBinary),
     CheckConstraint("rows >= 0", name="rows"),
     **_JOURNAL_VACUUM,
 )
@@ -201,6 +202,7 @@ journal_quarantine = Table(
     Column("received_at", Instant, nullable=False),
     Column("reason", Text, nullable=False),
     Column("quarantined_at", Instant, nullable=False),
+    Column("novelties", LargeBinary),
 )
 
 pairing = Table(
@@ -242,6 +244,17 @@ window_histogram = Table(
     _key("baseline_id"),
     Column("counts", LargeBinary, nullable=False),
     Column("sums", DOUBLES, nullable=False),
+)
+
+window_novelty = Table(
+    "window_novelty",
+    metadata,
+    _key("model_id"),
+    Column("window_start", Instant, primary_key=True),
+    Column("version", NAME, primary_key=True),
+    _key("baseline_id"),
+    Column("novelties", LargeBinary, nullable=False),
+    Index("window_novelty_window_start_idx", "window_start"),
 )
 
 window_total = Table(

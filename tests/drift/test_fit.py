@@ -202,7 +202,7 @@ def test_singletons_are_counted() -> None:
 def test_a_sketch_is_bounded_and_keeps_the_commonest() -> None:
     """Far more categories than the cap: the heavy ones survive with their order, the rest stays known by hash."""
     rng = np.random.default_rng(2)
-    sketch = CategorySketch(1000, hashes=1 << 20)
+    sketch = CategorySketch(1000, hashes=1 << 20, bits=1 << 12)
     for start in range(0, 20_000, 2000):
         rare = [f"rare{k}" for k in range(start, start + 2000)]
         heavy = [f"heavy{k:02d}" for k in range(50) for _ in range(100 - k)]
@@ -220,13 +220,17 @@ def test_a_sketch_is_bounded_and_keeps_the_commonest() -> None:
 
 
 def test_too_many_hashes_make_knowledge_inexact() -> None:
-    """Beyond the cap nothing of the baseline may be called unseen, so everything without a bin is other."""
-    sketch = CategorySketch(200, hashes=500)
+    """Beyond the cap a filter tells: nothing of the baseline is called unseen, and nearly everything else is."""
+    sketch = CategorySketch(200, hashes=500, bits=1 << 20)
     words = tuple(f"w{k}" for k in range(2000))
     sketch.add(np.arange(2000, dtype=np.int32), words)
     bins = sketch.bins()
     assert not bins.known_exact
-    assert len(bins.known) <= 500
+    assert not len(bins.known)
+    assert bins.filter is not None
+    assert len(bins.filter.octets) < (1 << 20) // 8
+    strangers = tuple(f"new{k}" for k in range(2000))
+    assert np.mean(bins.index(np.arange(2000, dtype=np.int32), strangers) == bins.unseen) > 0.97
     assert (bins.index(np.arange(2000, dtype=np.int32), words) < bins.unseen).all()
 
 
