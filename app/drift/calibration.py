@@ -53,8 +53,9 @@ class Calibration:
 
     @property
     def volume_calibrated(self) -> bool:
-        """Whether the number of rows of a window may be judged."""
-        return self.volume.witnesses >= MIN_JUDGED
+        """Whether the number of rows of a window may be judged: after as many days or windows as a feature needs."""
+        days = int(self.days.max(initial=0))
+        return self.volume.witnesses >= (MIN_JUDGED if days >= MIN_DAYS else MIN_WINDOWS)
 
     def missing(self, feature: int) -> str | None:
         """What a feature still lacks, or None."""

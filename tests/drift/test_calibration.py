@@ -227,3 +227,10 @@ def test_what_is_missing_is_said() -> None:
     some = refit(place, trailing(windows.part(0, 150)), grid=hourly())
     assert some.missing(0) == "7 more days or 50 more windows of reference"
     assert refit(place, trailing(windows.part(0, 250)), grid=hourly()).missing(0) is None
+
+
+def test_the_volume_waits_as_long_as_the_features() -> None:
+    """A week of hours says too little of what is normal for the number of rows."""
+    place, windows = stream(8, features=1)
+    judged = {n: refit(place, trailing(windows.part(0, n)), grid=hourly()).volume_calibrated for n in (20, 150, 250)}
+    assert judged == {20: False, 150: False, 250: True}
