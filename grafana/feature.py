@@ -4,8 +4,7 @@ from grafana_foundation_sdk.builders import dashboard
 
 from grafana import panels, queries, sql, variables
 
-ONE = "{{statistic}}"
-LINE = "{{statistic}} {{severity}} line"
+DRAWN = "{{statistic}}{{line}}"
 
 
 def build() -> dashboard.Dashboard:
@@ -104,8 +103,7 @@ def _bins() -> list[panels.AnyPanel]:
 
 def _history() -> list[panels.AnyPanel]:
     def history(title: str, description: str, statistic: str, top: float, unit: str = "short") -> panels.AnyPanel:
-        asked = [(queries.named(statistic), ONE), (queries.named_line(statistic), LINE)]
-        return panels.lines(title, description, asked, unit=unit, top=top)
+        return panels.lines(title, description, [(queries.named(statistic), DRAWN)], unit=unit, top=top)
 
     return [
         history("Evidence", "Accumulated log-evidence against the line that pages.", "evidence", 1),

@@ -6,7 +6,7 @@ from grafana import panels, queries, variables
 from grafana.fleet import COLORS
 
 BY_FEATURE = "{{version}} {{feature}}"
-LINE = "{{version}} {{feature}} {{severity}} line"
+DRAWN = "{{version}} {{feature}}{{line}}"
 EXPLAINED = variables.to_board(
     "feature",
     model="${model:percentencode}",
@@ -97,20 +97,20 @@ def _drift() -> list[panels.AnyPanel]:
         panels.lines(
             "Evidence",
             "Accumulated log-evidence against its line. It grows while windows stay unusual, else it falls.",
-            [(queries.score("evidence"), BY_FEATURE), (queries.line("evidence"), LINE)],
+            [(queries.drawn("evidence"), DRAWN)],
             unit="short",
             width=24,
         ),
         panels.lines(
             "PSI",
             "Population stability index of the last window against the baseline, with its lines.",
-            [(queries.score("psi"), BY_FEATURE), (queries.line("psi"), LINE)],
+            [(queries.drawn("psi"), DRAWN)],
             unit="short",
         ),
         panels.lines(
             "KS",
             "Kolmogorov-Smirnov distance of the last window from the baseline, with its lines; numeric features only.",
-            [(queries.score("ks"), BY_FEATURE), (queries.line("ks"), LINE)],
+            [(queries.drawn("ks"), DRAWN)],
             unit="short",
         ),
     ]
@@ -121,7 +121,7 @@ def _values() -> list[panels.AnyPanel]:
         panels.lines(
             "Nulls",
             "Share of the window's rows without a value.",
-            [(queries.score("null_ratio"), BY_FEATURE), (queries.line("null_ratio"), LINE)],
+            [(queries.drawn("null_ratio"), DRAWN)],
             unit="percentunit",
             width=8,
             top=0.05,
@@ -129,7 +129,7 @@ def _values() -> list[panels.AnyPanel]:
         panels.lines(
             "Unseen",
             "Share of the window's rows with a category that the baseline has never seen.",
-            [(queries.score("unseen_ratio"), BY_FEATURE), (queries.line("unseen_ratio"), LINE)],
+            [(queries.drawn("unseen_ratio"), DRAWN)],
             unit="percentunit",
             width=8,
             top=0.05,
@@ -137,7 +137,7 @@ def _values() -> list[panels.AnyPanel]:
         panels.lines(
             "Invalid",
             "Share of the window's rows with a value of the wrong kind.",
-            [(queries.score("invalid_ratio"), BY_FEATURE), (queries.line("invalid_ratio"), LINE)],
+            [(queries.drawn("invalid_ratio"), DRAWN)],
             unit="percentunit",
             width=8,
             top=0.05,
@@ -157,7 +157,7 @@ def _ingest() -> list[panels.AnyPanel]:
         panels.lines(
             "Rows in a window",
             "Accepted rows of each evaluated window, with the lines of volume.",
-            [(queries.ROWS, "{{version}}"), (queries.ROWS_LINE, "{{version}} {{severity}} line")],
+            [(queries.ROWS_DRAWN, "{{version}}{{line}}")],
             unit="short",
             top=1,
         ),

@@ -169,7 +169,7 @@ def bin_heat(title: str, description: str, sql: str, *, colors: Colors) -> statu
 
 def grid(title: str, description: str, columns: Sequence[Column], *, by: str, links: Sequence[Link]) -> table.Panel:
     """One row a value of the label `by`, one column a query; the row's name carries the links."""
-    panel = table.Panel().datasource(SOURCE)
+    panel = table.Panel().datasource(SOURCE).color_scheme(_by_threshold())
     names = {by: by.capitalize()}
     for letter, column in zip(LETTERS, columns, strict=False):
         panel.with_target(_target(letter, (column.query, ""), instant=True).format(PromQueryFormat.TABLE))
@@ -193,7 +193,7 @@ def grid(title: str, description: str, columns: Sequence[Column], *, by: str, li
 
 def rows(title: str, description: str, sql: str, *, width: int, height: int) -> table.Panel:
     """Rows as Postgres gives them; columns called share or change are coloured shares."""
-    panel = table.Panel().datasource(SQL_SOURCE).with_target(asked(sql))
+    panel = table.Panel().datasource(SQL_SOURCE).with_target(asked(sql)).color_scheme(_by_threshold())
     gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
     panel.override_by_name("change", [DynamicConfigValue("custom.cellOptions", gauge)])
     return _described(panel, title, description, unit="percentunit", size=(width, height))

@@ -11,9 +11,16 @@ def score(statistic: str) -> str:
     return f'max by (version, feature) (drift_score{{{FEATURE}, statistic="{statistic}"}})'
 
 
-def line(statistic: str) -> str:
-    """The lines of one statistic of the chosen features."""
-    return f'max by (version, feature, severity) (drift_score_threshold{{{FEATURE}, statistic="{statistic}"}})'
+def with_lines(shown: str, threshold: str, *, by: str) -> str:
+    """Series, and the thresholds that belong to them with a label `line` for the legend."""
+    drawn = f"max by ({by}, severity) (drift_score_threshold{{{threshold}}})"
+    return f'max by ({by}) ({shown})\n  or label_replace({drawn}, "line", " $1 line", "severity", "(.+)")'
+
+
+def drawn(statistic: str) -> str:
+    """One statistic of the chosen features with its lines."""
+    where = f'{FEATURE}, statistic="{statistic}"'
+    return with_lines(f"drift_score{{{where}}}", where, by="version, feature")
 
 
 def of_line(statistic: str, severity: str) -> str:
@@ -29,13 +36,14 @@ def ratio(statistic: str) -> str:
 
 
 def named(statistics: str) -> str:
-    """Statistics of the chosen feature by name."""
-    return f'max by (statistic) (drift_score{{{FEATURE}, statistic=~"{statistics}"}})'
+    """Statistics of the chosen feature by name, with their lines."""
+    where = f'{FEATURE}, statistic=~"{statistics}"'
+    return with_lines(f"drift_score{{{where}}}", where, by="statistic")
 
 
-def named_line(statistics: str) -> str:
-    """Their lines."""
-    return f'max by (statistic, severity) (drift_score_threshold{{{FEATURE}, statistic=~"{statistics}"}})'
+def otherwise(query: str, label: str, word: str) -> str:
+    """A query that shows one word at zero while there is nothing."""
+    return f'{query}\n  or on () label_replace(vector(0), "{label}", "{word}", "", "")'
 
 
 FEATURES_BY_STATUS: Final = f"sum by (status) (max by (version, status) (drift_features{{{MODEL}}}))"
@@ -51,10 +59,10 @@ BASELINE: Final = 'max by (baseline) (drift_baseline_info{model="$model"})'
 MODEL_USED: Final = (
     'max(drift_alert_budget_spent_pages{model="$model"}) / max(drift_alert_budget_pages_per_month{model="$model"})'
 )
-CAUSE: Final = f"max by (cause) (drift_episode_info{{{FEATURE}}})"
+CAUSE: Final = otherwise(f"max by (cause) (drift_episode_info{{{FEATURE}}})", "cause", "none")
 EPISODES: Final = f"count(max by (version, feature, statistic) (drift_episode_info{{{MODEL}}})) or vector(0)"
 ROWS: Final = f"max by (version) (drift_window_rows{{{MODEL}}})"
-ROWS_LINE: Final = f'max by (version, severity) (drift_score_threshold{{{MODEL}, statistic="volume"}})'
+ROWS_DRAWN: Final = with_lines(f"drift_window_rows{{{MODEL}}}", f'{MODEL}, statistic="volume"', by="version")
 MEAN: Final = f"max by (version, feature) (drift_feature_mean{{{FEATURE}}})"
 INGEST: Final = 'sum by (outcome) (rate(driftgauge_ingest_rows_total{model="$model"}[$__rate_interval]))'
 RANKS: Final = {"critical": 5, "warning": 4, "insufficient_rows": 3, "calibrating": 2, "no_baseline": 1}

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -121,6 +121,11 @@ class Prometheus:
             raise AssertionError(f"{call} {parameters}: {answer}")
         return answer["data"]
 
+    def raw(self, name: str) -> float:
+        """One of its own counters, without labels."""
+        text = httpx.get(f"{self.url}/metrics", timeout=30.0).text
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
     def wait(self, query: str, *, seconds: float = 60.0) -> list[Any]:
         """The result of an instant query as soon as it has series."""
         end = time.monotonic() + seconds
@@ -168,17 +173,26 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(feed: Feed, *, window: str, window_us: int, rows: int, interval: str = "1s") -> Iterator[Scene]:
+def scene(
+    feed: Feed,
+    *,
+    window: str,
+    window_us: int,
+    rows: int,
+    interval: str = "1s",
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Scene]:
     """A model with 240 windows of reference, watched by two replicas and scraped."""
-    settings = {
+    told = {
         "DRIFTGAUGE_EVALUATE_INTERVAL": "500ms",
         "DRIFTGAUGE_ACCOUNT_INTERVAL": "1s",
         "DRIFTGAUGE_PUBLIC_URL": "http://drift.example.org",
         "DRIFTGAUGE_GRAFANA_URL": "http://grafana.example.org",
+        **(settings or {}),
     }
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(Service(settings))
-        second = Service(settings)
+        first = stack.enter_context(Service(told))
+        second = Service(told)
         shutil.rmtree(second.root)
         second.root, second.data_dir, second.log = first.root, first.data_dir, first.root / "second.log"
         second.start()

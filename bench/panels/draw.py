@@ -55,7 +55,7 @@ class Sources:
             for label in re.findall(r"{{(\w+)}}", legend):
                 legend = legend.replace(f"{{{{{label}}}}}", one["metric"].get(label, ""))
             times = [float(moment) * 1000 for moment, _ in one["values"]]
-            values = [float(value) for _, value in one["values"]]
+            values = [None if value == "NaN" else float(value) for _, value in one["values"]]
             number = {"name": "Value", "type": "number", "values": values, "labels": one["metric"]}
             number["config"] = {"displayNameFromDS": legend or "value"}
             yield {"refId": target["refId"], "fields": [{"name": "Time", "type": "time", "values": times}, number]}

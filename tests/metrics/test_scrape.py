@@ -1,6 +1,5 @@
-"""The page and the dashboards against a real Prometheus."""
+"""The page against a real Prometheus."""
 
-import json
 import os
 import shutil
 import socket
@@ -9,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -136,17 +134,3 @@ def test_the_rules_run_without_an_error(prometheus: Prometheus) -> None:
     prometheus.wait('ALERTS{alertname="DriftgaugeFeedSilent", alertstate="firing", severity="critical"}')
     groups = prometheus.get("rules")["groups"]
     assert [rule["lastError"] for group in groups for rule in group["rules"] if "lastError" in rule] == []
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "grafana" / "dashboards").glob("*.json")), ids=lambda path: path.stem)
-def test_every_panel_shows_series(prometheus: Prometheus, path: Path) -> None:
-    """Each query of the dashboard finds something on the real page; quantiles of nothing new are NaN, but there."""
-    words = {"$__rate_interval": "5m", "$model": "m", "$version": ".*", "$feature": ".*"}
-    prometheus.wait("driftgauge_build_info offset 3s")
-    for panel in json.loads(path.read_text())["panels"]:
-        for target in panel.get("targets", ()):
-            query = target.get("expr", "")
-            for word, value in words.items():
-                query = query.replace(word, value)
-            if query:
-                assert prometheus.wait(query)
