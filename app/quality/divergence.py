@@ -22,11 +22,11 @@ def numeric_divergence(kwargs: Mapping[str, Any], tally: NumberTally) -> float |
     tails = partition.get("tail_weights")
     if not np.isfinite(edges).all() or len(weights) != len(edges) - 1 or (tails is not None and outer):
         return None
-    upto = [tally.below(float(edge), inclusive=False) for edge in edges]
+    upto = [tally.below(float(edge), inclusive=False) for edge in edges[:-1]]
     last = tally.below(float(edges[-1]), inclusive=True)
     if last is None or any(one is None for one in upto):
         return None
-    steps = np.array([*upto[:-1], last, tally.present], float)
+    steps = np.array([*upto, last, tally.present], float)
     expected = weights * (1 - outer - inner)
     empty = expected == 0
     if inner > 0 and empty.any():
