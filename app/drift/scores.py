@@ -68,10 +68,24 @@ class Scores:
 def score(baseline: Baseline, counts: Counts, rows: Counts, only: Collection[Statistic] = SCORED) -> Scores:
     """Score windows of shape (windows, total bins) and their accepted rows (windows,) against the baseline.
 
-    Statistics that are not in `only` may be left NaN.
+    A feature that fewer rows carried is scored on those. Statistics that are not in `only` may be left NaN.
     """
     counts = np.ascontiguousarray(counts, dtype=np.int64)
     rows = np.asarray(rows, dtype=np.int64)
+    scores = _score(baseline, counts, rows, only)
+    if not baseline.features:
+        return scores
+    carried = np.add.reduceat(counts, baseline.offsets[:-1], axis=1)
+    for w in np.flatnonzero((carried != rows[:, None]).any(axis=1)):
+        for own in np.unique(carried[w]):
+            mine = carried[w] == own
+            again = _score(baseline, counts[w : w + 1], np.array([own]), only)
+            for statistic, values in again.values.items():
+                scores.values[statistic][w, mine] = values[0, mine]
+    return scores
+
+
+def _score(baseline: Baseline, counts: Counts, rows: Counts, only: Collection[Statistic]) -> Scores:
     shape = len(counts), len(baseline.features)
     if counts.shape != (len(rows), baseline.total):
         raise ValueError(f"counts need the shape ({len(rows)}, {baseline.total})")

@@ -268,3 +268,22 @@ def test_counts_of_another_baseline_are_refused() -> None:
     """A wrong number of bins never scores."""
     with pytest.raises(ValueError, match="shape"):
         score(of_counts([1, 2]), np.zeros((1, 6), dtype=np.int64), np.ones(1, dtype=np.int64))
+
+
+def test_a_feature_that_fewer_rows_carried() -> None:
+    """A window with rows of outcomes only scores each feature on the rows that carried it."""
+    bins = numeric_bins([0.5, 1.5])
+    names = [numeric(bins, name=name, means=[0, 1, 2]) for name in "xy"]
+
+    def laid(x: list[int], y: list[int]) -> NDArray[np.int64]:
+        return np.concatenate([padded(x, bins), padded(y, bins)])
+
+    baseline = Baseline.of(names, laid([10, 20, 30], [20, 20, 20]), 60)
+    uneven = score(baseline, np.array([laid([5, 5, 2], [9, 3, 8])]), np.array([20]))
+    even = [
+        score(baseline, np.array([laid([5, 5, 2], [4, 4, 4])]), np.array([12])),
+        score(baseline, np.array([laid([7, 7, 6], [9, 3, 8])]), np.array([20])),
+    ]
+    for statistic in SCORED:
+        for f, alone in enumerate(even):
+            assert uneven.values[statistic][0, f].tobytes() == alone.values[statistic][0, f].tobytes(), statistic
