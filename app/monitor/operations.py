@@ -13,7 +13,7 @@ def unready(service: Service) -> list[str]:
     """List why requests cannot be served now."""
     try:
         with service.database.snapshot(deadline_s=2.0) as conn:
-            return [] if migrate.is_current(conn) else ["schema-behind"]
+            return ["schema-behind"] if migrate.is_behind(conn) else []
     except Problem as problem:
         return [problem.code]
 

@@ -52,9 +52,8 @@ def configuration(conn: Connection) -> Any:
 
 def head_revision() -> str:
     """The newest revision, read from the scripts without the second that importing alembic takes."""
-    scripts = [path.read_text(encoding="utf-8") for path in (_scripts() / "versions").glob("*.py")]
-    revisions = {found for script in scripts for found in _REVISION.findall(script)}
-    return str(next(iter(revisions - {found for script in scripts for found in _PREVIOUS.findall(script)})))
+    revisions, previous = _revisions()
+    return next(iter(revisions - previous))
 
 
 def current_revision(conn: Connection) -> str | None:
@@ -68,6 +67,19 @@ def current_revision(conn: Connection) -> str | None:
 def is_current(conn: Connection) -> bool:
     """Whether the database is at the newest revision."""
     return current_revision(conn) == head_revision()
+
+
+def is_behind(conn: Connection) -> bool:
+    """Whether the database still waits for a revision of ours; one that a newer release has migrated does not."""
+    current, (revisions, _) = current_revision(conn), _revisions()
+    return current is None or (current in revisions and current != head_revision())
+
+
+def _revisions() -> tuple[set[str], set[str]]:
+    """Every revision, and those that another one follows."""
+    scripts = [path.read_text(encoding="utf-8") for path in (_scripts() / "versions").glob("*.py")]
+    revisions = {str(found) for script in scripts for found in _REVISION.findall(script)}
+    return revisions, {str(found) for script in scripts for found in _PREVIOUS.findall(script)}
 
 
 def _scripts() -> Path:

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from app.errors import ConfigurationError
 from app.storage import migrate, tables
@@ -63,3 +63,15 @@ def test_a_newer_schema_is_refused_readably(database_url: str, database: Databas
         conn.execute(text("UPDATE alembic_version SET version_num = 'from the future'"))
     with pytest.raises(ConfigurationError, match="newer than this program"):
         migrate.migrate(database_url)
+
+
+def test_a_newer_release_has_migrated(conn: Connection) -> None:
+    """While an upgrade rolls, a replica of the older release goes on serving; before it, a newer one waits."""
+    assert not migrate.is_behind(conn)
+    conn.execute(text("UPDATE alembic_version SET version_num = 'of a newer release'"))
+    assert not migrate.is_behind(conn)
+    assert not migrate.is_current(conn)
+    conn.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert migrate.is_behind(conn)
+    conn.execute(text("DROP TABLE alembic_version"))
+    assert migrate.is_behind(conn)
