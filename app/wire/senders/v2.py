@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from app.errors import BadRequest
 from app.wire.faults import check_names, undecodable
-from app.wire.jsontext import load_json
+from app.wire.jsontext import BLANKS, load_json
 from app.wire.senders.tensors import Tensor
 
 BINARY: Final = "binary_data_size"
@@ -21,13 +21,10 @@ def document_of(body: bytes, *, header_length: int | None) -> tuple[Any, memoryv
             return load_json(body[:header_length]), view[header_length:]
         except BadRequest:
             pass
-    try:
-        return load_json(body), view[len(body) :]
-    except BadRequest:
-        end = _end(body)
-        if end is None:
-            raise
+    end = _end(body) if BINARY.encode() in body else None
+    if end is not None and body[end:].strip(BLANKS):
         return load_json(body[:end]), view[end:]
+    return load_json(body), view[len(body) :]
 
 
 def _end(body: bytes) -> int | None:
