@@ -5,10 +5,10 @@ import uuid
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api import roads
 from app.api.answers import ANY, RECEIPT, answers
 from app.api.context import IntakeDep, ServiceDep
 from app.api.json import Json
@@ -59,7 +59,7 @@ async def put_batch(
     """Count a batch of rows once; the answer means that it is committed."""
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(batch_id, request.headers, version=version, backfill=backfill, rows=x_row_count)
-        receipt = await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body)
+        receipt = await roads.batch(service, model, envelope=envelope, body=body)
     return _counted(request, receipt)
 
 
@@ -83,7 +83,7 @@ async def post_batch(
         envelope = ingest.Envelope.of(
             key, request.headers, version=version, backfill=False, rows=x_row_count, shipped=shipped
         )
-        receipt = await run_in_threadpool(ingest.batch, service, model, envelope=envelope, body=body)
+        receipt = await roads.batch(service, model, envelope=envelope, body=body)
     return _counted(request, receipt)
 
 
@@ -116,7 +116,7 @@ async def put_histograms(
     """Add window histograms that the sender has binned; counted once, like a batch."""
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(batch_id, request.headers, version=None, backfill=backfill, rows=None)
-        receipt = await run_in_threadpool(ingest.histograms, service, model, envelope=envelope, body=body)
+        receipt = await roads.histograms(service, model, envelope=envelope, body=body)
     return _counted(request, receipt)
 
 

@@ -11,25 +11,25 @@ from app.monitor.models import Author
 from app.monitor.service import Service
 
 
-def service(request: Request) -> Service:
+async def service(request: Request) -> Service:
     """Give the service behind the application."""
     found: Service = request.app.state.service
     return found
 
 
-def intake(request: Request) -> Intake:
+async def intake(request: Request) -> Intake:
     """Give the account of bytes in flight."""
     found: Intake = request.app.state.intake
     return found
 
 
-def author(request: Request) -> Author:
+async def author(request: Request) -> Author:
     """Tell who asks, for the audit."""
     actor = getattr(request.state, "actor", "open")
     return Author(actor, request.state.request_id)
 
 
-def holder(request: Request) -> Holder:
+async def holder(request: Request) -> Holder:
     """Tell whose key opened the door."""
     found: Holder = request.state.holder
     return found

@@ -20,17 +20,17 @@ def decoded(raw: str, what: str, *, limit: int = 256) -> str:
     return check_name(name, what, limit=limit)
 
 
-def model_name(model: Annotated[str, Path(description="Name of the model.")]) -> str:
+async def model_name(model: Annotated[str, Path(description="Name of the model.")]) -> str:
     """Read the model's name from the path."""
     return decoded(model, "model")
 
 
-def batch_id(batch_id: Annotated[str, Path(description="Id of the batch, 1 to 128 bytes.")]) -> str:
+async def batch_id(batch_id: Annotated[str, Path(description="Id of the batch, 1 to 128 bytes.")]) -> str:
     """Read the batch's id from the path."""
     return decoded(batch_id, "batch", limit=BATCH_ID_BYTES)
 
 
-def feature_name(feature: Annotated[str, Path(description="Name of the feature.")]) -> str:
+async def feature_name(feature: Annotated[str, Path(description="Name of the feature.")]) -> str:
     """Read the feature's name from the path."""
     return decoded(feature, "feature")
 
@@ -40,7 +40,7 @@ BatchId = Annotated[str, Depends(batch_id)]
 FeatureName = Annotated[str, Depends(feature_name)]
 
 
-def arm(
+async def arm(
     version: Annotated[str | None, Query(description="Version of the model; all where it makes sense.")] = None,
 ) -> str | None:
     """Read an optional version."""
@@ -50,14 +50,16 @@ def arm(
 Version = Annotated[str | None, Depends(arm)]
 
 
-def wanted_feature(
+async def wanted_feature(
     feature: Annotated[str | None, Query(description="Name of a feature; empty for volume.")] = None,
 ) -> str | None:
     """Read an optional feature."""
     return feature if not feature else check_name(feature, "feature")
 
 
-def wanted_model(model: Annotated[str | None, Query(description="Name of a model; all if none.")] = None) -> str | None:
+async def wanted_model(
+    model: Annotated[str | None, Query(description="Name of a model; all if none.")] = None,
+) -> str | None:
     """Read an optional model."""
     return None if model is None else check_name(model, "model")
 

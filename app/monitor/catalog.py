@@ -17,6 +17,7 @@ from app.storage.database import Database
 KEPT_BASELINES = 64
 GAP_WEEKS = 8
 NO_BASELINE_RETRY_S = 30
+AT_HAND_MARGIN_S = 0.05
 KEPT_ABSENCES = 1000
 
 
@@ -89,6 +90,13 @@ class Catalog:
             while len(self._absent) >= KEPT_ABSENCES:
                 self._absent.pop(next(iter(self._absent)), None)
             self._absent[name] = now
+
+    def at_hand(self, name: str) -> bool:
+        """Tell whether a model and the baseline that holds now can be given without a look into the database."""
+        entry = self._watched.get(name)
+        if entry is None or time.monotonic() - entry[0] >= self._ttl_s - AT_HAND_MARGIN_S:
+            return False
+        return any(activation.baseline_id in self._baselines for activation in entry[1].schedule[-1:])
 
     def names(self) -> list[str]:
         """List the names of all models."""

@@ -4,17 +4,20 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.errors import BadRequest, NotFound, Problem
-from app.monitor import samples
+from app.monitor import prebinned, record, samples
+from app.monitor.burden import Turns
 from app.monitor.parcel import Parcel, Shipment
-from app.monitor.prebinned import record_histograms
-from app.monitor.record import record_batch
+from app.monitor.road import Road
 from app.monitor.service import Service
 from app.storage import ledger
 from app.wire.decode import format_of
 from app.wire.inflate import inflate
+
+LIGHT_BYTES: Final = 2**15
+LIGHT_STARTS: Final = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,22 @@ class Envelope:
         return hashlib.sha256(plain).hexdigest() if self.batch_id is None else self.batch_id
 
 
-def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
+def is_light(service: Service, model: str, *, envelope: Envelope, body: bytes) -> bool:
+    """Tell whether the road up to the commit is so short that it is not worth a thread of its own."""
+    return (
+        len(body) <= LIGHT_BYTES
+        and not envelope.encoding
+        and body[:1] in LIGHT_STARTS
+        and service.catalog.at_hand(model)
+    )
+
+
+def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turns: Turns | None = None) -> Road:
     """Record a body of rows; gives the receipt."""
     kind = "unknown"
     try:
         watched = service.catalog.watched(model)
-        with _unpacked(service, body, envelope) as plain:
+        with _unpacked(service, body, envelope, turns) as plain:
             kind = format_of(plain, envelope.content_type) or kind
             parcel = Parcel(
                 envelope.id_of(plain),
@@ -72,7 +85,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
                 row_count=envelope.rows,
                 shipped=envelope.shipped,
             )
-            receipt = record_batch(service, model, parcel)
+            receipt = yield from record.road(service, model, parcel, turns=turns)
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
         if isinstance(problem, BadRequest):
@@ -85,17 +98,19 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> d
 
 def delivery(service: Service, model: str, *, shipment: Shipment, kind: str) -> dict[str, Any]:
     """Record rows that a foreign sender delivered; gives the receipt, `kind` is the sender's word in the metrics."""
-    receipt = record_batch(service, model, shipment)
+    receipt = record.record_batch(service, model, shipment)
     _count_rows(service, model, kind, receipt=receipt)
     return receipt
 
 
-def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
+def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes, turns: Turns | None = None) -> Road:
     """Record a body of window histograms; gives the receipt."""
     try:
         service.catalog.watched(model)
-        with _unpacked(service, body, envelope) as plain:
-            receipt = record_histograms(service, model, envelope.id_of(plain), body=plain, backfill=envelope.backfill)
+        with _unpacked(service, body, envelope, turns) as plain:
+            receipt = yield from prebinned.road(
+                service, model, envelope.id_of(plain), body=plain, backfill=envelope.backfill, turns=turns
+            )
     except Problem as problem:
         service.instruments.count_request("histogram", problem.status)
         raise
@@ -104,9 +119,9 @@ def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes)
 
 
 @contextmanager
-def _unpacked(service: Service, body: bytes, envelope: Envelope) -> Iterator[bytes]:
+def _unpacked(service: Service, body: bytes, envelope: Envelope, turns: Turns | None) -> Iterator[bytes]:
     """Decompress a body, a few at a time, and carry what it became."""
-    with service.decodes:
+    with turns or service.decodes:
         plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
     with service.burden.carrying(0 if plain is body else len(plain)):
         yield plain

@@ -1,80 +1,91 @@
 """The road of a batch that was binned by its sender."""
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
-from app.drift.baseline import Baseline, BinnedFeature
-from app.drift.categories import CategoricalBins
+from app.drift.baseline import Baseline
 from app.drift.windows import window_start
-from app.errors import BadRequest, Refused, Unavailable
+from app.errors import Refused, Unavailable
 from app.monitor.arrival import DEFAULT_VERSION
+from app.monitor.burden import Turns
 from app.monitor.catalog import Watched
 from app.monitor.instants import read_instant
+from app.monitor.plan import Plan
+from app.monitor.posted import counts_of, document_of, refuse, window_of, windows_of
 from app.monitor.receipt import Receipt
-from app.monitor.record import REBINNINGS, commit
+from app.monitor.record import REBINNINGS, settle
+from app.monitor.road import Road
 from app.monitor.service import Service
 from app.storage.ledger import Delivery, Delta
 from app.wire.jsontext import load_json
 from app.wire.names import check_name
+from app.wire.windows import Posting, read_posting
 
-LARGEST_COUNT: Final = 10**15
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a window adds: rows and counts (bins,), and the names that are no feature."""
+
+    start_us: int
+    rows: int
+    counts: NDArray[np.int64]
+    ignored: frozenset[str]
 
 
-def record_histograms(
-    service: Service, name: str, batch_id: str, *, body: bytes, backfill: bool = False
-) -> dict[str, Any]:
-    """Add posted window histograms once and give the receipt, after they are committed."""
-    with service.decodes:
-        document = load_json(body)
+def road(  # noqa: PLR0913 - one delivery depends on all of them
+    service: Service, name: str, batch_id: str, *, body: bytes, backfill: bool = False, turns: Turns | None = None
+) -> Road:
+    """Add posted window histograms once; `turns` are those of decoding them, if not the service's."""
+    with turns or service.decodes:
+        posting: Posting | object = read_posting(body)
+        if posting is None:
+            posting = load_json(body)
     for attempt in range(REBINNINGS):
+        if attempt:
+            yield None
         watched = service.catalog.watched(name, fresh=attempt > 0)
-        receipt = commit(service, _prepare(service, watched, batch_id, body=body, document=document, backfill=backfill))
+        delivery = _prepare(service, watched, batch_id, body=body, posting=posting, backfill=backfill)
+        receipt = settle(service, delivery, (yield service.committer.submit(delivery)))
         if receipt is not None:
             return receipt
     raise Unavailable("model-changing", "the model kept changing while the batch was counted", retry_after=1)
 
 
 def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
-    service: Service, watched: Watched, batch_id: str, *, body: bytes, document: object, backfill: bool
+    service: Service, watched: Watched, batch_id: str, *, body: bytes, posting: object, backfill: bool
 ) -> Delivery:
     now_us = service.now_us()
-    if not isinstance(document, dict):
-        raise BadRequest("undecodable", "the body must be a JSON object")
+    number, version, windows = _said(posting)
     watched.activation(now_us)
-    number = document.get("baseline")
-    version = _version(document.get("version"))
-    posted = document.get("windows")
-    if not isinstance(posted, list):
-        _refuse("/windows", "must be an array")
-    if len(posted) > service.policy.max_windows:
-        raise Refused("too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {len(posted)}")
+    if len(windows) > service.policy.max_windows:
+        raise Refused("too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {len(windows)}")
     baseline_id = _baseline_id(watched, number)
     baseline = service.catalog.baseline(baseline_id)
-    known = {feature.name: position for position, feature in enumerate(baseline.features)}
+    plan = Plan.of(baseline)
     deltas: list[Delta] = []
     late = future = 0
     ignored: set[str] = set()
-    for position, window in enumerate(posted):
-        start, rows, features = _window(watched, f"/windows/{position}", window)
-        counts = _counts(baseline, f"/windows/{position}", rows=rows, features=features, known=known)
-        ignored |= features.keys() - known.keys()
+    for added in _added(posting, body, watched=watched, baseline=baseline):
+        ignored |= added.ignored
+        start = added.start_us
         if not backfill and start + watched.configuration.window < now_us - watched.configuration.late_horizon:
-            late += rows
+            late += added.rows
         elif start > now_us + watched.configuration.future_tolerance:
-            future += rows
-        elif rows:
-            sums = _sums(baseline, counts)
-            deltas.append(Delta(baseline_id, version, start, rows, counts, sums))
+            future += added.rows
+        elif added.rows:
+            deltas.append(Delta(baseline_id, version, start, added.rows, added.counts, plan.sums(added.counts)))
     receipt = _receipt(batch_id, deltas, late=late, future=future, ignored=ignored, baseline=number, now_us=now_us)
     return Delivery(
         model_id=watched.id,
         model_revision=watched.model.revision,
         batch_id=batch_id,
-        fingerprint=hashlib.sha256(b"histograms\0" + body).digest()[:16],
+        fingerprint=xxhash.xxh3_128_digest(b"histograms\0" + body),
         receipt=receipt.text(),
         received_us=now_us,
         rows_accepted=receipt.accepted,
@@ -86,10 +97,68 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
     )
 
 
+def _said(posting: object) -> tuple[object, str, list[Any]]:
+    """Give baseline, version and windows as posted."""
+    if isinstance(posting, Posting):
+        return posting.baseline, _version(posting.version), posting.windows
+    document = document_of(posting)
+    return document.get("baseline"), _version(document.get("version")), windows_of(document)
+
+
+def _added(posting: object, body: bytes, *, watched: Watched, baseline: Baseline) -> Iterator[Added]:
+    """Give what each window adds; what the fast way does not like goes the way that says why."""
+    plan = Plan.of(baseline)
+    if isinstance(posting, Posting):
+        found = []
+        for window in posting.windows:
+            counts = plan.counts(window.rows, window.features)
+            if counts is None:
+                break
+            ignored = _ignored(window.features, plan)
+            found.append((window.start, window.rows, counts, ignored))
+        else:
+            for position, (start, rows, counts, ignored) in enumerate(found):
+                yield Added(_start(watched, f"/windows/{position}", start), rows, counts, ignored)
+            return
+        posting = load_json(body)
+    for position, said in enumerate(windows_of(document_of(posting))):
+        pointer = f"/windows/{position}"
+        began, rows, features = window_of(pointer, said)
+        start_us = _start(watched, pointer, began)
+        yield Added(
+            start_us, rows, counts_of(baseline, pointer, rows=rows, features=features), _ignored(features, plan)
+        )
+
+
+def _ignored(features: Mapping[str, object], plan: Plan) -> frozenset[str]:
+    return (
+        frozenset()
+        if len(features) == len(plan.names) and tuple(features) == plan.names
+        else frozenset(features).difference(plan.names)
+    )
+
+
+def _start(watched: Watched, pointer: str, value: object) -> int:
+    start = _instant(value) if isinstance(value, str) else read_instant(value, f"{pointer}/start")
+    if start is None or start != window_start(start, watched.configuration.window):
+        start = read_instant(value, f"{pointer}/start")
+        if start != window_start(start, watched.configuration.window):
+            refuse(f"{pointer}/start", "is not the start of a window")
+    return start
+
+
+@lru_cache(maxsize=1024)
+def _instant(text: str) -> int | None:
+    try:
+        return read_instant(text, "")
+    except Refused:
+        return None
+
+
 def _baseline_id(watched: Watched, number: object) -> int:
     known = {activation.number: activation.baseline_id for activation in watched.schedule}
     if not isinstance(number, int) or isinstance(number, bool) or number not in known:
-        _refuse("/baseline", "must be the number of a baseline that is or was active")
+        refuse("/baseline", "must be the number of a baseline that is or was active")
     return known[number]
 
 
@@ -97,62 +166,8 @@ def _version(given: object) -> str:
     if given is None or given == "":
         return DEFAULT_VERSION
     if not isinstance(given, str):
-        _refuse("/version", "must be a name")
+        refuse("/version", "must be a name")
     return check_name(given, "version")
-
-
-def _window(watched: Watched, pointer: str, window: object) -> tuple[int, int, Mapping[str, Any]]:
-    if not isinstance(window, dict):
-        _refuse(pointer, "must be an object")
-    start = read_instant(window.get("start"), f"{pointer}/start")
-    if start != window_start(start, watched.configuration.window):
-        _refuse(f"{pointer}/start", "is not the start of a window")
-    rows = window.get("rows")
-    if not isinstance(rows, int) or not _is_count(rows):
-        _refuse(f"{pointer}/rows", "must be a whole number, at least 0")
-    features = window.get("features", {})
-    if not isinstance(features, dict):
-        _refuse(f"{pointer}/features", "must be an object")
-    return start, rows, features
-
-
-def _counts(
-    baseline: Baseline, pointer: str, *, rows: int, features: Mapping[str, Any], known: Mapping[str, int]
-) -> NDArray[np.int64]:
-    result = np.zeros(int(baseline.offsets[-1]), np.int64)
-    for name, position in known.items():
-        first, stop = int(baseline.offsets[position]), int(baseline.offsets[position + 1])
-        if name not in features:
-            result[first + _null(baseline.features[position])] = rows
-            continue
-        where = f"{pointer}/features/{name}/counts"
-        counts = features[name].get("counts") if isinstance(features[name], dict) else None
-        if not isinstance(counts, list) or len(counts) != stop - first:
-            _refuse(where, f"must be an array of {stop - first} counts")
-        if not all(_is_count(one) for one in counts):
-            _refuse(where, "must hold whole numbers, at least 0")
-        if sum(counts) != rows:
-            _refuse(where, f"sums to {sum(counts)}, not to the window's {rows} rows")
-        result[first:stop] = counts
-    return result
-
-
-def _sums(baseline: Baseline, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Estimate the sum of each feature's finite values: every row at the baseline's mean of its bin."""
-    sums = np.zeros(len(baseline.features))
-    for f, feature in enumerate(baseline.features):
-        if feature.means is not None:
-            first = int(baseline.offsets[f])
-            sums[f] = counts[first : first + len(feature.means)] @ np.nan_to_num(feature.means)
-    return sums
-
-
-def _null(feature: BinnedFeature) -> int:
-    return feature.bins.null if isinstance(feature.bins, CategoricalBins) else feature.bins.finite
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT
 
 
 def _receipt(  # noqa: PLR0913 - a receipt tells all of it
@@ -184,7 +199,3 @@ def _receipt(  # noqa: PLR0913 - a receipt tells all of it
         ambiguous=0,
         server_time_us=now_us,
     )
-
-
-def _refuse(pointer: str, message: str) -> NoReturn:
-    raise Refused("unlawful-histogram", f"{pointer[:200]} {message}", extra={"pointer": pointer[:200]})

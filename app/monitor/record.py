@@ -1,7 +1,6 @@
 """The road of a batch: bytes, columns, windows, counts, commit."""
 
 import json
-from concurrent.futures import TimeoutError as LateError
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,11 @@ from app.drift.counting import count
 from app.drift.novelty import packed
 from app.errors import Conflict, Refused, Unavailable
 from app.monitor.arrival import Arrival, arrive
+from app.monitor.burden import Turns
 from app.monitor.catalog import Watched
 from app.monitor.parcel import Shipment
 from app.monitor.receipt import Receipt, as_duplicate
+from app.monitor.road import Road, walk
 from app.monitor.service import Service
 from app.storage.ledger import Delivery, Delta, Outcome, Result
 from app.wire.table import Table
@@ -27,11 +28,18 @@ REBINNINGS = 5
 
 def record_batch(service: Service, name: str, parcel: Shipment) -> dict[str, Any]:
     """Count the rows of a batch once and give its receipt, after they are committed."""
+    return walk(road(service, name, parcel), timeout_s=service.policy.request_deadline_us / 1e6)
+
+
+def road(service: Service, name: str, parcel: Shipment, *, turns: Turns | None = None) -> Road:
+    """The road of a batch; `turns` are those of decoding it, if not the service's."""
     for attempt in range(REBINNINGS):
+        if attempt:
+            yield None
         watched = service.catalog.watched(name, fresh=attempt > 0)
-        with service.decodes:
+        with turns or service.decodes:
             delivery = prepare(service, watched, parcel)
-        receipt = commit(service, delivery)
+        receipt = settle(service, delivery, (yield service.committer.submit(delivery)))
         if receipt is not None:
             return receipt
     raise Unavailable("model-changing", "the model kept changing while the batch was counted", retry_after=1)
@@ -78,14 +86,10 @@ def _judged_us(service: Service, parcel: Shipment, now_us: int) -> int:
     return now_us if parcel.received_us is None else max(parcel.received_us, now_us - service.policy.ledger_margin_us)
 
 
-def commit(service: Service, delivery: Delivery) -> dict[str, Any] | None:
-    """Hand a delivery to the committer and wait; None when it has to be binned again."""
-    future = service.committer.submit(delivery)
-    try:
-        outcome: Outcome = future.result(timeout=service.policy.request_deadline_us / 1e6)
-    except LateError as error:
-        detail = "the database did not answer in time; send the same bytes again"
-        raise Unavailable("outcome-unknown", detail, stored="unknown", retry_after=2) from error
+def settle(service: Service, delivery: Delivery, outcome: Outcome | None) -> dict[str, Any] | None:
+    """Give the receipt of a delivery, or the problem with it; None when it has to be binned again."""
+    if outcome is None:
+        return None
     match outcome.result:
         case Result.STALE:
             return None

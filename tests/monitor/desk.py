@@ -20,6 +20,7 @@ from app.monitor.ingest import Envelope
 from app.monitor.instants import instant_text
 from app.monitor.models import Author, put_model
 from app.monitor.promotion import create_from_file
+from app.monitor.road import walk
 from app.monitor.service import Policy, Service
 from app.storage import chronicles, episodes, scores, windows
 from app.storage.committer import GroupCommitter
@@ -83,12 +84,13 @@ class Desk:
     def body(self, body: bytes, batch: str = "b1", **said: Any) -> dict[str, Any]:
         """Deliver a body of JSON."""
         asked = replace(_envelope(batch), **said)
-        return ingest.batch(self.service, self.name, envelope=asked, body=body)
+        return walk(ingest.batch(self.service, self.name, envelope=asked, body=body), timeout_s=60)
 
     def binned(self, document: object, batch: str = "h1", **said: Any) -> dict[str, Any]:
         """Deliver histograms."""
         asked = replace(_envelope(batch), **said)
-        return ingest.histograms(self.service, self.name, envelope=asked, body=json.dumps(document).encode())
+        body = json.dumps(document).encode()
+        return walk(ingest.histograms(self.service, self.name, envelope=asked, body=body), timeout_s=60)
 
     def hours(
         self, first: int, features: dict[str, NDArray[np.int64]], *, batch: str, version: str = "default"

@@ -13,7 +13,7 @@ from app.monitor.instants import instant_text
 from app.monitor.parcel import Parcel
 from app.monitor.promotion import activate
 from app.monitor.reading import histograms
-from app.monitor.record import commit, prepare, record_batch
+from app.monitor.record import prepare, record_batch, settle
 from app.storage.database import Database
 from monitor.desk import AUTHOR, MONDAY, Desk, opened
 
@@ -57,7 +57,7 @@ def test_a_change_between_binning_and_commit_bins_again(small: Desk) -> None:
     service, parcel = small.service, Parcel("b1", b'[{"x":1}]', "application/json")
     stale = prepare(service, small.watched, parcel)
     small.reference(small.write("x\n5\n6\n", "second.csv"))
-    assert commit(service, stale) is None
+    assert settle(service, stale, service.committer.submit(stale).result(60)) is None
     small.at(MONDAY + HOUR_US)
     receipt = record_batch(service, "m", parcel)
     assert receipt["baseline"] == 2

@@ -1,0 +1,60 @@
+"""Going down a road from the event loop: no thread waits for a commit, and a short road needs none at all."""
+
+import asyncio
+from concurrent.futures import Future
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+
+from app.errors import Problem
+from app.monitor import ingest
+from app.monitor.burden import Free
+from app.monitor.ingest import Envelope
+from app.monitor.road import Road, onward
+from app.monitor.service import Service
+from app.storage.ledger import Outcome
+
+_FREE: Final = Free()
+
+
+async def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
+    """Record a body of rows; gives the receipt."""
+    light = ingest.is_light(service, model, envelope=envelope, body=body)
+    turns = _FREE if light else None
+    return await walk(ingest.batch(service, model, envelope=envelope, body=body, turns=turns), away=not light)
+
+
+async def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
+    """Record a body of window histograms; gives the receipt."""
+    light = ingest.is_light(service, model, envelope=envelope, body=body)
+    turns = _FREE if light else None
+    return await walk(ingest.histograms(service, model, envelope=envelope, body=body, turns=turns), away=not light)
+
+
+async def walk(road: Road, *, away: bool) -> dict[str, Any]:
+    """Go to the end of a road, in a thread as long as it is told to be hard."""
+    found: Outcome | Exception | None = None
+    try:
+        while True:
+            met = await run_in_threadpool(_step, road, found) if away else _step(road, found)
+            if isinstance(met, dict):
+                return met
+            away = met is None
+            found = None if met is None else await _settled(met)
+    finally:
+        road.close()
+
+
+def _step(road: Road, found: Outcome | Exception | None) -> Future[Outcome] | dict[str, Any] | None:
+    try:
+        return onward(road, found)
+    except StopIteration as end:
+        receipt: dict[str, Any] = end.value
+        return receipt
+
+
+async def _settled(future: Future[Outcome]) -> Outcome | Exception:
+    try:
+        return await asyncio.wrap_future(future)
+    except Problem as problem:
+        return problem

@@ -1,0 +1,76 @@
+"""Where the counts of posted features go, and what they add up to, worked out once for a baseline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.baseline import Baseline, BinnedFeature
+from app.drift.categories import CategoricalBins
+from app.wire.windows import Counted
+
+_counts = attrgetter("counts")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The features of a baseline: names, sizes (F,), null bins (F,), and means of all bins (total,), 0 without one."""
+
+    names: tuple[str, ...]
+    sizes: list[int]
+    starts: NDArray[np.int64]
+    nulls: NDArray[np.int64]
+    means: NDArray[np.float64]
+
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def of(baseline: Baseline) -> "Plan":
+        """Plan for a baseline."""
+        starts = baseline.offsets[:-1]
+        means = np.zeros(baseline.total)
+        for start, feature in zip(starts.tolist(), baseline.features, strict=True):
+            if feature.means is not None:
+                means[start : start + len(feature.means)] = np.nan_to_num(feature.means)
+        return Plan(
+            names=tuple(feature.name for feature in baseline.features),
+            sizes=np.diff(baseline.offsets).tolist(),
+            starts=starts,
+            nulls=starts + np.array([null_of(feature) for feature in baseline.features], np.int64),
+            means=means,
+        )
+
+    def counts(self, rows: int, features: Mapping[str, Counted]) -> NDArray[np.int64] | None:
+        """Lay posted counts side by side, null where a feature is left out; None when they contradict themselves."""
+        if tuple(features) == self.names:
+            return self._whole(rows, [*map(_counts, features.values())], out=())
+        lists: list[Sequence[int]] = []
+        out = []
+        for place, (name, size) in enumerate(zip(self.names, self.sizes, strict=True)):
+            found = features.get(name)
+            if found is None:
+                out.append(place)
+                lists.append([0] * size)
+            else:
+                lists.append(found.counts)
+        return self._whole(rows, lists, out=out)
+
+    def _whole(self, rows: int, lists: Sequence[Sequence[int]], *, out: Sequence[int]) -> NDArray[np.int64] | None:
+        if [*map(len, lists)] != self.sizes:
+            return None
+        laid = np.fromiter(chain.from_iterable(lists), np.int64, len(self.means))
+        if len(out):
+            laid[self.nulls[list(out)]] = rows
+        return laid if (np.add.reduceat(laid, self.starts) == rows).all() else None
+
+    def sums(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Estimate the sum of each feature's finite values: every row at the baseline's mean of its bin."""
+        return np.asarray(np.add.reduceat(counts * self.means, self.starts), np.float64)
+
+
+def null_of(feature: BinnedFeature) -> int:
+    """Give the place of a feature's null bin among its bins."""
+    return feature.bins.null if isinstance(feature.bins, CategoricalBins) else feature.bins.finite
