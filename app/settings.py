@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     sample_always: bool = Field(default=False, description="Sample models without an active suite, too.")
     sample_retention: Duration = Field("24h", validate_default=True, description="How long sampled rows are kept.")
     result_retention: Duration = Field("90d", validate_default=True, description="How long results are kept.")
+    novelty_retention: Duration = Field(
+        "56d", validate_default=True, description="How long windows keep new categories by name."
+    )
     expectation_deadline: Duration = Field("30s", validate_default=True, description="Longest time of a validation.")
     expectation_memory: Count = Field(4 * 2**30, description="Address space of the process that validates.")
     expectation_idle: Duration = Field("2m", validate_default=True, description="When that process ends, unneeded.")

@@ -3,8 +3,8 @@
 Only gauges without units or quotes in their help, so the same bytes are valid in the Prometheus text format 0.0.4 and
 in OpenMetrics 1.0. Under the series cap room is given in this order, and what comes after the first series without
 room is dropped: series of models and versions; then, statistic by statistic in the order of `families.KEPT` (others
-after it by name), each feature's score together with its thresholds; then whether features were scored; then means.
-Within each step models, versions and features go by name.
+after it by name), each feature's score together with its thresholds; then whether features were scored; then means;
+then distinct values. Within each step models, versions and features go by name.
 """
 
 import zlib
@@ -93,9 +93,14 @@ def _samples(models: Sequence[ModelView]) -> Iterator[Sample]:
             yield from _scores(statistic, features)
     for labels, feature in features:
         yield families.SCORED, f"{labels}}} {int(feature.scored)}"
-    for labels, feature in features:
-        if (value := number(feature.mean)) is not None:
-            yield families.MEAN, f"{labels}}} {value}"
+    yield from _values(families.MEAN, [(labels, feature.mean) for labels, feature in features])
+    yield from _values(families.DISTINCT, [(labels, feature.distinct) for labels, feature in features])
+
+
+def _values(name: str, values: Sequence[tuple[str, float | None]]) -> Iterator[Sample]:
+    for labels, value in values:
+        if (shown := number(value)) is not None:
+            yield name, f"{labels}}} {shown}"
 
 
 def _of_model(model: ModelView) -> Iterator[Sample]:

@@ -12,6 +12,7 @@ WINDOW_END: Final = "drift_window_end_timestamp_seconds"
 LAST_ROW: Final = "drift_last_row_timestamp_seconds"
 SILENCE_LIMIT: Final = "drift_silence_limit_seconds"
 MEAN: Final = "drift_feature_mean"
+DISTINCT: Final = "drift_distinct_values"
 BASELINE: Final = "drift_baseline_info"
 BASELINE_CREATED: Final = "drift_baseline_created_timestamp_seconds"
 BUDGET: Final = "drift_alert_budget_pages_per_month"
@@ -43,6 +44,9 @@ HELP: Final = {
         "The longest silence that is normal for this feed; compare with time() - drift_last_row_timestamp_seconds."
     ),
     MEAN: "Mean of the finite values of a numeric feature in the last evaluated window, in the feature's own unit.",
+    DISTINCT: (
+        "About how many different values a categorical feature had in the last evaluated window, within some percent."
+    ),
     BASELINE: "Always 1; the label names the active baseline, so a change of baseline is a change of series.",
     BASELINE_CREATED: "When the active baseline was made, as Unix time.",
     BUDGET: "Pages a month that the owner accepts for this model; calibrated lines follow from it.",

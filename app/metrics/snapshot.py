@@ -24,6 +24,7 @@ class FeatureView:
     scores: Mapping[str, float | None]
     thresholds: Lines = field(default_factory=dict)
     mean: float | None = None
+    distinct: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

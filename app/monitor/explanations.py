@@ -18,9 +18,10 @@ from app.monitor.fitting import fit_week
 from app.monitor.instants import instant_text
 from app.monitor.layouts import layout_of
 from app.monitor.memory import kept_calibration, kept_state
+from app.monitor.novelty import sensitive_names, told
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
-from app.storage import chronicles
+from app.storage import chronicles, novelties
 from app.storage.database import Connection
 from app.storage.windows import WindowCounts
 from app.wire.partition import described
@@ -61,6 +62,7 @@ def document(
             watched.configuration, arm.baseline, lines=lines, version=version, min_rows=service.policy.min_rows
         )
         calibration = _calibration(read, arm, rulebook, start)
+        noted = novelties.of_window(read, watched.id, start_us=start, version=version, baseline_id=arm.baseline_id)
     f = names.index(feature)
     bins, cause = _bins(
         arm.baseline, calibration, f, chunk.counts[0], start=start, grid=rulebook.settings.grid, ranked=False
@@ -75,6 +77,7 @@ def document(
         "cause": cause,
         "status": "ok" if missing is None else "calibrating",
         "missing": missing,
+        **told(arm.baseline, f, chunk.counts[0], noted.get(f), sensitive=feature in sensitive_names(watched)),
         "bins": bins,
     }
 

@@ -8,6 +8,7 @@ from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelVi
 from app.monitor.catalog import Watched
 from app.monitor.configuration import restored
 from app.monitor.lines import Lines
+from app.monitor.novelty import distinct_by_name
 from app.monitor.paging import incidents, rank
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
@@ -86,10 +87,14 @@ def _versions(
             episodes={one.feature: one for one in episodes_of},
         )
         volume = window.statistics.get(Statistic.VOLUME)
+        different = distinct_by_name(service, conn, watched.id, window)
         yield VersionView(
             version,
             features=[
-                FeatureView(one.name, one.status, one.scored, one.scores, one.lines, one.mean) for one in standings
+                FeatureView(
+                    one.name, one.status, one.scored, one.scores, one.lines, one.mean, distinct=different.get(one.name)
+                )
+                for one in standings
             ],
             window_start_us=window.start_us,
             window_end_us=window.start_us + watched.configuration.window,

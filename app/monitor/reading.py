@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.drift.baseline import Baseline
+from app.drift.novelty import Novelty
 from app.drift.scores import Statistic
 from app.errors import NotFound
 from app.monitor.arrival import DEFAULT_VERSION
@@ -13,10 +14,11 @@ from app.monitor.catalog import Watched
 from app.monitor.instants import instant_text
 from app.monitor.judged import HIDDEN, INSUFFICIENT_ROWS, STATUSES
 from app.monitor.lines import Lines
+from app.monitor.novelty import sensitive_names, told
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import resolved
-from app.storage import baselines, scores, thresholds, windows
+from app.storage import baselines, novelties, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
 from app.wire.partition import described
 
@@ -62,7 +64,11 @@ def histograms(  # noqa: PLR0913 - what a reader may ask
     with service.database.snapshot() as conn:
         found = windows.histograms(conn, watched.id, start_us=start_us, version=version)
         numbers = {info.id: info.number for info in baselines.listed(conn, watched.id)}
-    chosen = [one for one in found if baseline is None or numbers.get(one[0]) == baseline]
+        chosen = [one for one in found if baseline is None or numbers.get(one[0]) == baseline]
+        noted: dict[int, Novelty] = {}
+        for by, _ in chosen[-1:]:
+            noted = novelties.of_window(conn, watched.id, start_us=start_us, version=version, baseline_id=by)
+    sensitive = sensitive_names(watched)
     if not chosen or not int(chosen[-1][1].rows[0]):
         raise NotFound("no-window", f"version {version!r} has no row in the window {instant_text(start_us)}")
     baseline_id, counted = chosen[-1]
@@ -78,7 +84,8 @@ def histograms(  # noqa: PLR0913 - what a reader may ask
             {**described(each), "count": count}
             for each, count in zip(reference.bins_of(position), counted.counts[0, first:stop].tolist(), strict=True)
         ]
-        shown[one.name] = {"kind": one.kind.value, "role": one.role.value, "rows": rows, "bins": bins}
+        extra = told(reference, position, counted.counts[0], noted.get(position), sensitive=one.name in sensitive)
+        shown[one.name] = {"kind": one.kind.value, "role": one.role.value, "rows": rows, **extra, "bins": bins}
     if feature is not None and not shown:
         raise NotFound("unknown-feature", f"the model has no feature {feature!r}")
     return {

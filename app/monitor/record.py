@@ -15,6 +15,7 @@ from app.errors import Conflict, Refused, Unavailable
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.burden import Turns
 from app.monitor.catalog import Watched
+from app.monitor.novelty import sensitive_names
 from app.monitor.parcel import Shipment
 from app.monitor.receipt import Receipt, as_duplicate
 from app.monitor.road import Road, walk
@@ -142,7 +143,7 @@ def _deltas(
     if len(starts) > service.policy.max_windows:
         raise Refused("too-many-windows", f"a batch may touch {service.policy.max_windows} windows, not {len(starts)}")
     activations = [watched.activation(start) for start in starts]
-    nameless = {feature.name for feature in watched.model.features if feature.sensitive}
+    nameless = sensitive_names(watched)
     deltas: list[Delta] = []
     for baseline_id in sorted({activation.baseline_id for activation in activations}):
         mine = np.array([activation.baseline_id == baseline_id for activation in activations])

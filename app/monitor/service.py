@@ -40,6 +40,7 @@ class Policy:
     sample_always: bool = False
     sample_retention_us: int = 86_400_000_000
     result_retention_us: int = 90 * 86_400_000_000
+    novelty_retention_us: int = 56 * 86_400_000_000
     expectation_deadline_us: int = 30_000_000
     expectation_memory: int = 4 * 2**30
     expectation_idle_us: int = 120_000_000

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from app.metrics.page import Page
 from grafana import generate
-from metrics.views import model, used
+from metrics.views import complete, used
 
 ROOT = Path(__file__).parents[2]
 BOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
@@ -47,14 +47,14 @@ def promql(tree: Tree) -> Iterator[str]:
 def sample_names() -> set[str]:
     """Every name the page can show."""
     page = Page(used(), max_series=1000)
-    page.publish([model()])
+    page.publish([complete()])
     return set(re.findall(r"^([a-z_]+)[{ ]", page.render(None, None)[0].decode(), re.MULTILINE))
 
 
 def labels_by_name() -> dict[str, set[str]]:
     """The labels that each name can carry."""
     page = Page(used(), max_series=1000)
-    page.publish([model()])
+    page.publish([complete()])
     found: dict[str, set[str]] = {}
     for line in page.render(None, None)[0].decode().splitlines():
         if match := re.match(r"([a-z_]+)(?:\{(.*)\})? ", line):

@@ -12,7 +12,7 @@ from app.metrics import families
 from app.metrics.exposition import number, render
 from app.metrics.snapshot import ModelView, VersionView
 from metrics.tools import openmetrics
-from metrics.views import feature, model
+from metrics.views import complete, feature, model
 
 MANY = 10**6
 
@@ -75,7 +75,7 @@ def test_every_family_has_help_that_both_formats_read() -> None:
     """Neither format needs an escape in a help text, so one rendering serves both."""
     for text in families.HELP.values():
         assert not set(text) & set('\\"\n')
-    families_seen = {family.name for family in openmetrics(page(model()) + "# EOF\n")}
+    families_seen = {family.name for family in openmetrics(page(complete()) + "# EOF\n")}
     assert families_seen == set(families.HELP)
 
 

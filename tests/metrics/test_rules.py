@@ -10,7 +10,7 @@ import yaml
 from app.metrics import alerts, families, rules
 from app.metrics.page import Page
 from metrics.tools import ROOT, promtool
-from metrics.views import model, used
+from metrics.views import complete, model, used
 
 DEPLOYED = ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml"
 ALERTS = [rule for group in alerts.GROUPS.values() for rule in group if isinstance(rule, alerts.Alert)]
@@ -20,7 +20,7 @@ METRIC = re.compile(r"\b(?:driftgauge|drift)_[a-z_]+")
 def known_metrics() -> set[str]:
     """Every sample name the page can show."""
     page = Page(used(), max_series=1000)
-    page.publish([model()])
+    page.publish([complete()])
     return set(re.findall(r"^([a-z_]+)[{ ]", page.render(None, None)[0].decode(), re.MULTILINE))
 
 

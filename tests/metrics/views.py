@@ -50,7 +50,7 @@ def complete() -> ModelView:
     statistics = [name for name in families.KEPT if name != families.VOLUME]
     lines = {(name, severity): 9.0 for name in statistics for severity in SEVERITIES}
     (version,) = model().versions
-    whole = feature("x", scores=dict.fromkeys(statistics, 0.5), thresholds=lines)
+    whole = feature("x", scores=dict.fromkeys(statistics, 0.5), thresholds=lines, distinct=7)
     return model(versions=(replace(version, features=(whole,)),))
 
 
