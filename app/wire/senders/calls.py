@@ -40,10 +40,9 @@ def _table(document: object, tail: memoryview, side: Side, *, exact: Any, deep: 
     if is_tensors(inputs) or len(tail):
         return table_of_parts([tensor.part() for tensor in tensors_of(_listed(inputs), tail)], side)
     if seldon.is_message(document):
-        within = seldon.inner(document)
-        if within is None:
+        if seldon.holds_array(document):
             return seldon.table_of_message(document, side)
-        return _table(within, tail, side, exact=None, deep=deep + 1)
+        return _table(seldon.inner(document), tail, side, exact=None, deep=deep + 1)
     return _named(document, side, exact=exact)
 
 
@@ -82,10 +81,9 @@ def _answer(document: object, tail: memoryview, side: Side, *, deep: int) -> Ans
         if key in document:
             return answer_of_predictions(document[key], side)
     if seldon.is_message(document):
-        within = seldon.inner(document)
-        if within is None:
+        if seldon.holds_array(document):
             return seldon.answer_of_message(document, side)
-        return _answer(within, tail, side, deep=deep + 1)
+        return _answer(seldon.inner(document), tail, side, deep=deep + 1)
     raise undecodable("an answer holds predictions or outputs")
 
 

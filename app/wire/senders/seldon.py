@@ -22,20 +22,19 @@ def is_message(value: object) -> bool:
     )
 
 
+def holds_array(message: dict[str, Any]) -> bool:
+    """Tell a message with an array or tensor from one that carries another document."""
+    return "jsonData" not in message and not isinstance(message.get("strData"), str)
+
+
 def inner(message: dict[str, Any]) -> Any:
-    """Give the document that a message carries in place of an array; None when it holds an array."""
-    if "jsonData" in message:
-        return message["jsonData"]
-    if isinstance(message.get("strData"), str):
-        return load_json(message["strData"].encode())
-    if isinstance(message.get("data"), dict):
-        return None
-    raise undecodable("a SeldonMessage is read when it holds data, jsonData or strData")
+    """Give the document that a message carries in place of an array."""
+    return message["jsonData"] if "jsonData" in message else load_json(message["strData"].encode("utf-8", "replace"))
 
 
 def table_of_message(message: dict[str, Any], side: Side) -> Table:
     """Make a table of the array or tensor of a message."""
-    data = message["data"]
+    data = _data(message)
     names = _names(data)
     if "tensor" in data:
         return table_of_parts(_parts(data["tensor"], names), side)
@@ -47,7 +46,7 @@ def table_of_message(message: dict[str, Any], side: Side) -> Table:
 
 def answer_of_message(message: dict[str, Any], side: Side) -> Answer:
     """Read predictions or truths."""
-    data = message["data"]
+    data = _data(message)
     names = _names(data)
     if "tensor" in data:
         parts = _parts(data["tensor"], names)
@@ -66,8 +65,7 @@ def truth_of(feedback: object, side: Side) -> Answer:
     truth = feedback.get("truth")
     answer = Answer(0, {})
     if isinstance(truth, dict) and is_message(truth):
-        document = inner(truth)
-        answer = answer_of_message(truth, side) if document is None else answer_of_predictions(document, side)
+        answer = answer_of_message(truth, side) if holds_array(truth) else answer_of_predictions(inner(truth), side)
     reward = feedback.get("reward")
     if "reward" in side.known and "reward" not in answer.columns and reward is not None:
         rows = max(answer.rows, 1)
@@ -88,6 +86,13 @@ def puid_of(body: bytes) -> str:
                 if isinstance(meta, dict) and isinstance(meta.get("puid"), str):
                     return str(meta["puid"])
     return ""
+
+
+def _data(message: dict[str, Any]) -> dict[str, Any]:
+    data = message.get("data")
+    if not isinstance(data, dict):
+        raise undecodable("a SeldonMessage is read when it holds data, jsonData or strData")
+    return data
 
 
 def _names(data: dict[str, Any]) -> list[str] | None:
