@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -127,22 +128,22 @@ def test_bad_records(model: Watched) -> None:
     assert model.post(b'{"x": ', **FLUENT_BIT).status_code == 400
 
 
-CONFIGURATION: Final = """@version: 3.35
-source rows {{ file("{source}" follow-freq(0.1) flags(no-parse)); }};
-destination drift {{
-  http(
-    url("{url}/v1/models/{model}/batches?dedupe=body")
-    method("POST")
-    headers("Authorization: Bearer {key}", "Content-Type: application/x-ndjson")
-    body("$MSG")
-    delimiter("\\n")
-    batch-lines(50)
-    batch-timeout(200)
-    timeout(30)
-  );
-}};
-log {{ source(rows); destination(drift); }};
-"""
+PAGE: Final = Path(__file__).parents[2] / "docs" / "senders" / "syslog-ng.md"
+
+
+def configuration(model: Watched, source: Path) -> str:
+    """The configuration of the documentation, for this service, model and file."""
+    (text,) = re.findall(r"^```conf\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    here = {
+        "http://driftgauge.monitoring:8080": model.locked.service.url,
+        "models/credit": f"models/{model.name}",
+        "/var/log/credit/predictions.log": str(source),
+        "Bearer KEY": f"Bearer {model.locked.made[0]}",
+    }
+    for word, ours in here.items():
+        assert word in text
+        text = text.replace(word, ours)
+    return str(text)
 
 
 def test_syslog_ng(model: Watched, tmp_path: Path) -> None:
@@ -155,8 +156,7 @@ def test_syslog_ng(model: Watched, tmp_path: Path) -> None:
     source, conf = tmp_path / "rows.log", tmp_path / "syslog-ng.conf"
     lines = [json.dumps({"timestamp": time.time(), "x": float(n % 7), "c": "aü"[n % 2]}) for n in range(200)]
     source.write_text("\n".join([*lines, "not json", ""]), encoding="utf-8")
-    text = CONFIGURATION.format(source=source, url=model.locked.service.url, model=model.name, key=model.locked.made[0])
-    conf.write_text(text, encoding="utf-8")
+    conf.write_text(configuration(model, source), encoding="utf-8")
     files = [f"--{name}={tmp_path / name}" for name in ("persist-file", "pidfile", "control")]
     with (tmp_path / "log").open("w") as log:
         peer = subprocess.Popen([program, "-F", "-f", str(conf), *files], stdout=log, stderr=log)
