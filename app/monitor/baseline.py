@@ -15,8 +15,10 @@ from app.drift.windows import WEEK_US, window_starts
 from app.errors import Refused
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.catalog import Watched
+from app.monitor.opening import opening
 from app.monitor.record import columns_of
 from app.storage.windows import WindowCounts
+from app.wire.envelope import opened
 from app.wire.names import check_name
 from app.wire.stream import RowsFile, nothing
 from app.wire.table import LISTED_REJECTIONS, Rejection, Table
@@ -58,6 +60,7 @@ class BaselineRows:
         self._clockwork = replace(clockwork, future_tolerance_us=_FOREVER_US, version_column=None)
         self._steering = {clockwork.time_column, clockwork.version_column}
         self._declared = {one.name: (one.kind, one.role) for one in watched.model.features if one.declared}
+        self._opening = opening(watched)
         self._rows = rows
         self._now_us = now_us
         self._progress = progress
@@ -121,8 +124,13 @@ class BaselineRows:
 
     def chunks(self) -> Iterator[tuple[Table, Arrival]]:
         """Give the rows part by part, with those that count."""
-        for table in self._rows.tables(self._progress):
+        for table in self._tables(self._progress):
             yield table, arrive(table, self._clockwork, now_us=self._now_us, version=None, backfill=True)
+
+    def _tables(self, progress: Progress = nothing) -> Iterator[Table]:
+        """Read the file, rows out of their envelopes if the model's come in some."""
+        for table in self._rows.tables(progress):
+            yield opened(table, self._opening, logged=bool(self._opening.keys))
 
     def columns(self, table: Table, arrival: Arrival) -> dict[str, Column]:
         """Read the features of the rows that count."""
@@ -136,7 +144,7 @@ class BaselineRows:
         seen = 0
         numbers: dict[str, int] = {}
         values: dict[str, int] = {}
-        for table in self._rows:
+        for table in self._tables():
             for name in self._names(table):
                 some = table.columns[name][: INFERENCE_ROWS - seen]
                 share = numeric_share(some, text=table.text)

@@ -18,6 +18,7 @@ STAMP: Final = "\0time"
 """The column of times that came beside the rows; no name holds U+0000, so it is nobody's."""
 DATE: Final = "date"
 """The key under which Fluent Bit writes an event's time."""
+OLDEST_US: Final = 946_684_800_000_000
 FEATURES: Final = "features"
 PREDICTION: Final = "prediction"
 DEPTH: Final = 8
@@ -41,14 +42,17 @@ class Opening:
     prediction: str | None
 
 
-def opened(table: Table, opening: Opening) -> Table:
-    """Take rows out of their envelopes; a table that has none is given back as it is."""
+def opened(table: Table, opening: Opening, *, logged: bool = True) -> Table:
+    """Take rows out of their envelopes; a table that has none is given back as it is.
+
+    In a log, a date is the time of rows that have none, and a lone prediction the model's only one.
+    """
     if isinstance(table.columns, RowColumns):
         if any(key in table.columns for key in opening.keys):
             table = _mapped(table, table.columns, lambda row, load: _unwrapped(row, opening, load))
         if isinstance(table.columns, RowColumns) and _has_parts(table.columns):
             table = _mapped(table, table.columns, lambda row, _: _unfolded(row))
-        return _named(table, opening)
+        return _named(table, opening, logged=logged)
     return table
 
 
@@ -163,36 +167,38 @@ def relabelled(table: Table, names: Mapping[str, str]) -> Table:
     return replace(table, columns=_Named(table.columns, made=made, hidden=hidden))
 
 
-def _named(table: Table, opening: Opening) -> Table:
+def _named(table: Table, opening: Opening, *, logged: bool) -> Table:
     """Name the columns as the model does: the time that came beside the rows, and a lone prediction."""
     columns = table.columns
     made: dict[str, RawColumn] = {}
     hidden: set[str] = set()
-    beside = _beside(columns, opening)
+    beside = _beside(columns, opening, logged=logged)
     if beside is not None:
         times = _readable_dates(columns[DATE], table.rows) if beside == DATE else list(columns[beside])
         made[opening.time_column] = _filled(columns.get(opening.time_column), times)
         hidden.add(beside)
-    if opening.prediction is not None and PREDICTION in columns and PREDICTION not in opening.features:
-        made[opening.prediction] = _filled(columns.get(opening.prediction), columns[PREDICTION])
+    only = opening.prediction if logged and PREDICTION not in opening.features else None
+    if only is not None and PREDICTION in columns:
+        made[only] = _filled(columns.get(only), columns[PREDICTION])
         hidden.add(PREDICTION)
     if not made:
         return table
     return replace(table, columns=_Named(columns, made=made, hidden=hidden))
 
 
-def _beside(columns: Mapping[str, RawColumn], opening: Opening) -> str | None:
+def _beside(columns: Mapping[str, RawColumn], opening: Opening, *, logged: bool) -> str | None:
     """Name the column of times that came beside the rows."""
     if STAMP in columns:
         return STAMP
-    free = DATE in columns and DATE not in opening.features and opening.time_column != DATE
+    free = logged and DATE in columns and DATE not in opening.features and opening.time_column != DATE
     return DATE if free else None
 
 
 def _readable_dates(dates: RawColumn, rows: int) -> list[Any]:
-    """Keep what can be read as a time; another date is somebody's own column."""
+    """Keep what can be read as a time since 2000; another date, say 20261120, is somebody's own column."""
     found = instants(dates, rows, receipt_us=0, naive="utc", zone=ZoneInfo("UTC"))
-    return [date if state == READ else None for date, state in zip(dates, found.state.tolist(), strict=True)]
+    recent = (found.state == READ) & (found.us >= OLDEST_US)
+    return [date if kept else None for date, kept in zip(dates, recent.tolist(), strict=True)]
 
 
 def _filled(own: RawColumn | None, others: RawColumn) -> RawColumn:

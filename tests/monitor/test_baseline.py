@@ -153,3 +153,17 @@ def test_unlawful_and_too_many_columns(desk: Desk) -> None:
     with pytest.raises(Refused, match="may have 2 features, these rows have 3") as refused:
         read(desk, lines(desk, [{"a": 1, "b": 1, "c": 1}]), max_columns=2)
     assert refused.value.code == "too-many-columns"
+
+
+def test_rows_in_envelopes(desk: Desk) -> None:
+    """A log in envelopes is a baseline of what is in them; without any, a date is a column like another."""
+    lines = [json.dumps({"date": MONDAY / 1e6, "log": json.dumps({"features": {"x": n}})}) for n in range(40)]
+    path = desk.write("\n".join(lines), "log.ndjson")
+    desk.configure(window="1h", envelope=["log"])
+    made = desk.reference(path)
+    assert (made["rows"], made["windows"], list(made["features"])) == (40, 1, ["x"])
+    assert desk.rows([{"log": {"x": 1}, "timestamp": MONDAY / 1e6}])["rows"]["accepted"] == 1
+    plain = desk.write(json.dumps([{"date": 20261120, "features": {"x": n}} for n in range(40)]), "plain.json")
+    desk.name = "plain"
+    desk.configure(window="1h")
+    assert list(desk.reference(plain)["features"]) == ["date", "x"]

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgpack
+
 from app.wire.decode import decode
 from app.wire.envelope import Opening, opened
 from app.wire.table import Table
@@ -86,7 +88,7 @@ def test_dates() -> None:
     """Fluent Bit's date is the time where the model's column has none; another date is somebody's column."""
     assert columns([{"date": NOON, "x": 1}], PLAIN) == {"x": [1], "timestamp": [NOON]}
     assert columns([{"date": NOON}, {"timestamp": 5, "date": NOON}], PLAIN) == {"timestamp": [NOON, 5]}
-    assert columns([{"date": "2026-11-20"}], PLAIN) == {"timestamp": [None]}
+    assert columns([{"date": "2026-11-20"}, {"date": 20261120}], PLAIN) == {"timestamp": [None, None]}
     assert columns([{"date": NOON}], replace(PLAIN, features=frozenset({"date"}))) == {"date": [NOON]}
     assert columns([{"date": NOON}], replace(PLAIN, time_column="date")) == {"date": [NOON]}
     assert columns([{"date": NOON, "log": {"x": 1}}], WRAPPED) == {"x": [1], "timestamp": [NOON]}
@@ -103,3 +105,12 @@ def test_long_integers_keep_their_digits() -> None:
     found = opened(decode(body, "application/json"), WRAPPED).columns["x"]
     assert isinstance(found, list)
     assert categorical(found).categories == ("123456789012345678901234567890", "123456789012345678901234567891")
+
+
+def test_what_is_no_log() -> None:
+    """In training data a date and a prediction are columns like others; an entry's own time is always one."""
+    body = json.dumps([{"date": NOON, "prediction": 1, "features": {"x": 1}}]).encode()
+    found = opened(decode(body, "application/json"), PLAIN, logged=False)
+    assert {name: list(found.columns[name]) for name in found.columns} == {"date": [NOON], "prediction": [1], "x": [1]}
+    packed = opened(decode(msgpack.packb([NOON, {"x": 1}]), "application/msgpack"), PLAIN, logged=False)
+    assert list(packed.columns) == ["x", "timestamp"]
