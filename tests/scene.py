@@ -173,6 +173,20 @@ class Scene:
 
 
 @contextlib.contextmanager
+def replicas(settings: Mapping[str, str]) -> Iterator[tuple[Service, Service]]:
+    """Two replicas on one database."""
+    with Service(settings) as first:
+        second = Service(settings)
+        shutil.rmtree(second.root)
+        second.root, second.data_dir, second.log = first.root, first.data_dir, first.root / "second.log"
+        second.start()
+        try:
+            yield first, second
+        finally:
+            second.stop()
+
+
+@contextlib.contextmanager
 def scene(
     feed: Feed,
     *,
@@ -191,12 +205,7 @@ def scene(
         **(settings or {}),
     }
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(Service(told))
-        second = Service(told)
-        shutil.rmtree(second.root)
-        second.root, second.data_dir, second.log = first.root, first.data_dir, first.root / "second.log"
-        second.start()
-        stack.callback(second.stop)
+        first, second = stack.enter_context(replicas(told))
         client = first.client
         roles = {"score": {"kind": "numeric", "role": "prediction"}}
         client.put(PATH, json={"window": window, "late_horizon": "1h", "features": roles}).raise_for_status()

@@ -1,6 +1,7 @@
 """What the service counts about itself, in a registry of its own."""
 
 import platform
+from collections.abc import Collection
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
@@ -73,6 +74,7 @@ class Instruments:
             ["model"],
             registry=registry,
         )
+        self._of_models = (self._rows, self._unpaired, self._evaluation_failures, self._last_evaluation)
         self.commit_seconds = Histogram(
             "driftgauge_ingest_commit_seconds",
             "Time from a decoded batch to its COMMIT, waiting included.",
@@ -155,8 +157,16 @@ class Instruments:
 
     def forget(self, model: str) -> None:
         """Drop every series of a deleted model."""
-        for family in (self._rows, self._unpaired, self._evaluation_failures, self._last_evaluation):
+        for family in self._of_models:
             family.remove_by_labels({"model": model})
+
+    def keep(self, models: Collection[str]) -> None:
+        """Drop every series of models but these, as another replica may have deleted one."""
+        shown = {
+            sample.labels["model"] for family in self._of_models for one in family.collect() for sample in one.samples
+        }
+        for model in shown.difference(models, [""]):
+            self.forget(model)
 
 
 def _known(word: str, words: frozenset[str]) -> str:

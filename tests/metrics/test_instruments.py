@@ -72,6 +72,18 @@ def test_a_deleted_model_leaves_nothing() -> None:
     assert b'model="m"' not in generate_latest(instruments.registry)
 
 
+def test_series_of_models_that_another_replica_deleted_leave_too() -> None:
+    """Only the models that still exist keep their series, and rows of no model stay counted."""
+    instruments = used()
+    instruments.count_rows("", "kserve", outcome="unknown_model", rows=3)
+    instruments.evaluated("n", at_us=1)
+    instruments.keep({"n"})
+    text = generate_latest(instruments.registry)
+    assert b'model="m"' not in text
+    assert b'model="n"' in text
+    assert b'driftgauge_ingest_rows_total{format="kserve",model="",outcome="unknown_model"} 3.0' in text
+
+
 def test_two_applications_do_not_share_a_registry() -> None:
     """One process may hold two applications, and the library's global registry stays untouched."""
     first, second = used(), Instruments("1")
