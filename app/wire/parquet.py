@@ -1,6 +1,8 @@
 """Parquet files to columns."""
 
+import mmap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -9,10 +11,12 @@ import pyarrow.parquet as pq
 from app.errors import TooLarge
 from app.wire.arrow import check_schema, sound
 from app.wire.faults import check_names, check_rows, clip, undecodable
+from app.wire.pages import check_pages, largest_page
 from app.wire.table import Table
 
 MAGIC: Final = b"PAR1"
 DOUBLE_BYTES: Final = 8
+_TEXTS: Final = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
 
 
 def open_parquet(source: Any) -> pq.ParquetFile:
@@ -34,11 +38,32 @@ def table_of_parquet(body: bytes, *, limit: int) -> Table:
         packed = sum(file.metadata.row_group(n).total_byte_size for n in groups)
         if max(packed, file.metadata.num_rows * file.metadata.num_columns * DOUBLE_BYTES) > limit:
             raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
+        check_pages(body, file.metadata, limit=limit, plain=_written_out(file))
         table = file.read(use_threads=False)
         columns = {name: sound(table.column(n)) for n, name in enumerate(table.schema.names)}
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None
     return Table(rows=table.num_rows, columns=columns, received=table.num_rows)
+
+
+def _written_out(file: pq.ParquetFile) -> frozenset[int]:
+    """Find the leaves of text and bytes whose dictionary does not stay one: those inside lists and structs."""
+    schema = file.schema
+    return frozenset(
+        leaf
+        for leaf in range(len(schema.names))
+        if schema.column(leaf).physical_type in _TEXTS
+        and (schema.column(leaf).path != schema.column(leaf).name or schema.column(leaf).physical_type != "BYTE_ARRAY")
+    )
+
+
+def check_largest_page(path: Path, file: pq.ParquetFile, *, limit: int) -> None:
+    """Refuse a file, read page by page, of which one page takes more than `limit` bytes."""
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if largest_page(data, file.metadata) > limit:
+            raise TooLarge("body-too-large", f"a page of the Parquet file takes more than {limit} bytes")
 
 
 def batches_of(file: pq.ParquetFile, *, rows: int) -> Iterator[pa.RecordBatch]:
