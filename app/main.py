@@ -14,6 +14,7 @@ from app.api import (
     batches,
     cloudevents,
     episodes,
+    expectations,
     gate,
     logs,
     mirror,
@@ -40,6 +41,7 @@ from app.monitor.gauges import publish
 from app.monitor.keyring import Keyring
 from app.monitor.sampling import Reservoirs
 from app.monitor.service import Policy, Service
+from app.monitor.validator import Validator
 from app.monitor.workers import Workers
 from app.settings import Settings
 from app.storage.committer import GroupCommitter
@@ -126,6 +128,7 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         sample_always=settings.sample_always,
         sample_retention_us=settings.sample_retention,
         result_retention_us=settings.result_retention,
+        novelty_retention_us=settings.novelty_retention,
         expectation_deadline_us=settings.expectation_deadline,
         expectation_memory=settings.expectation_memory,
         expectation_idle_us=settings.expectation_idle,
@@ -159,9 +162,12 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
         await anyio.to_thread.run_sync(publish, service)
         workers = Workers(service)
         workers.start()
+        validator = Validator(service)
+        validator.start()
         door.keyring.start()
         yield
         app.state.draining = True
+        await anyio.to_thread.run_sync(validator.stop)
         await anyio.to_thread.run_sync(workers.stop)
         await anyio.to_thread.run_sync(door.keyring.stop)
 
@@ -189,6 +195,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
             reading,
             thresholds,
             episodes,
+            expectations,
             operations,
             undecodable,
         )

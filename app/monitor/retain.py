@@ -2,9 +2,10 @@
 
 from app import failpoints
 from app.monitor.service import Service
-from app.storage import ledger
+from app.storage import ledger, reservoirs, results
 
 STEP = 5000
+STEP_S = 60.0
 
 
 def prune(service: Service) -> int:
@@ -19,3 +20,13 @@ def prune(service: Service) -> int:
         total += pruned
         if pruned < STEP:
             return total
+
+
+def prune_samples(service: Service) -> int:
+    """Forget sampled rows and results that are older than they may be; gives how many records."""
+    now_us, policy = service.now_us(), service.policy
+    with service.database.transaction(deadline_s=STEP_S) as conn:
+        forgotten = reservoirs.prune(
+            conn, received_before_us=now_us - policy.sample_retention_us, without_suite=policy.sample_always
+        )
+        return forgotten + results.prune(conn, computed_before_us=now_us - policy.result_retention_us)

@@ -11,8 +11,9 @@ import structlog
 from app.errors import Problem
 from app.monitor.evaluate import due, evaluate, fold_all
 from app.monitor.gauges import outdated, publish
+from app.monitor.novelty import prune_novelties
 from app.monitor.pairing import sweep
-from app.monitor.retain import prune
+from app.monitor.retain import prune, prune_samples
 from app.monitor.service import Service
 from app.storage import exposition, fold, ledger
 
@@ -123,6 +124,7 @@ class Workers:
 
     def _account(self) -> None:
         instruments = self._service.instruments
+        instruments.keep(self._service.catalog.names())
         with self._service.database.snapshot() as conn:
             backlog = fold.backlog(conn)
             balance = ledger.balance(conn)
@@ -137,3 +139,5 @@ class Workers:
 
     def _prune(self) -> None:
         prune(self._service)
+        prune_samples(self._service)
+        prune_novelties(self._service)

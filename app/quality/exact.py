@@ -42,9 +42,8 @@ def decide(expectation: Expectation, counted: Counted, *, textual: frozenset[str
     """
     if expectation.kwargs.get("row_condition") is not None:
         return None
-    table = _TABLE.get(expectation.type)
-    if table is not None:
-        return table(expectation.kwargs, counted.rows)
+    if expectation.type in _TABLE:
+        return decide_rows(expectation, counted.rows)
     rule = _RULES.get(expectation.type)
     column = expectation.kwargs.get("column")
     feature = next((f for f, one in enumerate(counted.baseline.features) if one.name == column), None)
@@ -57,6 +56,12 @@ def decide(expectation: Expectation, counted: Counted, *, textual: frozenset[str
         return rule(expectation.kwargs, tally)
     except (TypeError, ValueError, OverflowError, KeyError):
         return None
+
+
+def decide_rows(expectation: Expectation, rows: int) -> Outcome | None:
+    """Decide an expectation of the number of rows; None for any other."""
+    rule = _TABLE.get(expectation.type)
+    return None if rule is None else rule(expectation.kwargs, rows)
 
 
 def may_decide(expectation: Expectation, baseline: Baseline) -> bool:

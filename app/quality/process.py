@@ -17,7 +17,7 @@ import msgspec
 from app.quality.job import HEAD, Answer, Job, Task, Turn, length_of, packed
 
 LIBRARY: Final = "great_expectations"
-START_S: Final = 120.0
+START_S: Final = 300.0
 GRACE_S: Final = 2.0
 _PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT")
 _QUIET: Final = {
@@ -91,6 +91,12 @@ class Examiner:
         """End a process that nobody has needed for a while."""
         if self._process is not None and time.monotonic() - self._used_at > self.bounds.idle_s:
             self.stop()
+
+    def kill(self) -> None:
+        """End the process from another thread; the one that uses it notices."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def stop(self) -> None:
         """Kill the process; it holds nothing that is not stored elsewhere."""

@@ -1,5 +1,6 @@
 """Suites of expectations as Great Expectations 1.x writes them, checked by name and argument."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,6 +60,15 @@ class Suite:
     def document(self) -> dict[str, Any]:
         """Write it as Great Expectations does."""
         return {"name": self.name, "expectations": [one.document() for one in self.expectations]}
+
+
+def read_posted(document: object) -> Suite:
+    """Read a suite as people send it: as `read_suite`, and every number in it must be finite."""
+    try:
+        json.dumps(document, allow_nan=False).encode()
+    except (ValueError, RecursionError, OverflowError):
+        raise _unlawful("a suite holds finite numbers, and no more than some levels", "") from None
+    return read_suite(document)
 
 
 def read_suite(document: object) -> Suite:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, distinct, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from app.storage import tables
 
@@ -91,7 +91,7 @@ def watched_models(conn: Connection) -> list[int]:
     """The living models with an active suite."""
     columns, model = tables.expectation_suite.c, tables.model.c
     joined = tables.expectation_suite.join(tables.model, model.id == columns.model_id)
-    wanted = select(distinct(columns.model_id)).select_from(joined).where(columns.active, model.deleted_at.is_(None))
+    wanted = select(columns.model_id).select_from(joined).where(columns.active, model.deleted_at.is_(None)).distinct()
     return sorted(conn.scalars(wanted))
 
 
