@@ -16,6 +16,11 @@ _OWN: Final = {
     "invalid_ratio": ("DriftgaugeInvalid", "Values of the wrong kind"),
     "volume": ("DriftgaugeVolume", "Unusual number of rows"),
 }
+_SILENT: Final = (
+    "min by ({by}) (timestamp(drift_last_row_timestamp_seconds) - drift_last_row_timestamp_seconds)\n"
+    "  > on ({by})\n"
+    "max by ({by}) (drift_silence_limit_seconds)"
+)
 _INCIDENT: Final = "drift_incident_start_timestamp_seconds"
 _ALONE: Final = f"unless on (model, version)\n  {_INCIDENT}"
 """Beside an incident no line and no episode of the same version is a page of its own."""
@@ -112,13 +117,19 @@ DRIFT: Final = (
     Alert(
         "DriftgaugeFeedSilent",
         "critical",
-        "min by (model, version) (timestamp(drift_last_row_timestamp_seconds) - drift_last_row_timestamp_seconds)\n"
-        "  > on (model, version)\n"
-        "max by (model, version) (drift_silence_limit_seconds)",
-        "No rows from {{ $labels.model }}, version {{ $labels.version }}",
+        _SILENT.format(by="model"),
+        "No rows from {{ $labels.model }}",
         "The last row came {{ $value | humanizeDuration }} ago, longer than this feed is ever quiet. Its drift scores "
         "stand still and mean nothing until rows come again.",
         keep=_KEEP,
+    ),
+    Alert(
+        "DriftgaugeVersionSilent",
+        "warning",
+        f"{_SILENT.format(by='model, version')}\nunless on (model)\n{_SILENT.format(by='model')}",
+        "No rows from {{ $labels.model }}, version {{ $labels.version }}, while other versions have some",
+        "The last row came {{ $value | humanizeDuration }} ago. A version that was retired leaves the metrics a week "
+        "after its last row; one that was not has lost its feed.",
     ),
     Alert(
         "DriftgaugeBaselineMissing",

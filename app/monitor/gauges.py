@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from app.drift.context import DAY_US
 from app.drift.evidence import MONTH_US
 from app.drift.scores import Statistic
 from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, VersionView
@@ -22,6 +23,8 @@ SILENT_WINDOWS = 3
 SILENT_GAPS = 3
 SHORTEST_SILENCE_US = 10_000_000
 """A row takes its time through journal, fold and page; a shorter silence cannot be told from that."""
+RETIRED_US = 7 * DAY_US
+"""A version leaves the page when its last row is this much older than the model's: versions do not pile up."""
 FRESH = 10
 """The last row on the page is never older than this part of the silence that would page."""
 
@@ -32,6 +35,7 @@ def publish(service: Service) -> None:
         with service.database.snapshot() as conn:
             views = list(_views(service, conn))
         service.page.publish(views)
+        service.instruments.keep({view.name for view in views})
 
 
 def outdated(service: Service, conn: Connection) -> bool:
@@ -68,9 +72,12 @@ def _versions(
     stored = thresholds.listed(conn, watched.id)
     running = open_episodes(conn, watched.id)
     firsts = first_episodes(conn, watched.id, running)
+    live_us = max(received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
     for version in sorted(mine.keys() | received.keys()):
         window = mine.get(version)
         service.shown[watched.id, version] = received.get(version, 0), _least_silence_us(watched)
+        if received.get(version, live_us) < live_us:
+            continue
         if window is None:
             yield VersionView(version, last_row_us=received.get(version))
             continue

@@ -70,3 +70,16 @@ def test_a_feed_that_goes_on_is_not_shown_as_quiet(small: Desk) -> None:
     assert later(0.1 * silence + 2)
     publish(service)
     assert not later(0.1 * silence + 3)
+
+
+def test_a_retired_version_leaves(small: Desk) -> None:
+    """A week after its last row a version is shown no more while another goes on; the last one stays for ever."""
+    small.at(MONDAY + 1).rows([{"x": 1}], "old", version="v1")
+    name = 'drift_last_row_timestamp_seconds{model="m",version="v1"}'
+    for days, shown in ((6, True), (8, False)):
+        small.at(MONDAY + days * 24 * HOUR_US).rows([{"x": 1}], f"new {days}", version="v2")
+        publish(small.service)
+        assert (name in series(small)) is shown
+    small.at(MONDAY + 90 * 24 * HOUR_US)
+    publish(small.service)
+    assert name.replace("v1", "v2") in series(small)
