@@ -1,63 +1,81 @@
-"""The README's commands run as written, one after the other, against a fresh service."""
+"""The README's commands run as written against a fresh service, then those that lead to a page."""
 
 import os
 import re
 import shutil
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
+from docs.walking import ADDRESS, ROOT, Walker, walker
+from e2e.stack import program
+from faults.ports import free_port
 from service import Service
 
-README: Final = Path(__file__).parents[2] / "README.md"
-BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ADDRESS: Final = "http://127.0.0.1:8080"
+README: Final = ROOT / "README.md"
+DOCS: Final = ROOT / "docs"
+HASTE: Final = {"15s": "1s", "30s #": "1s #", "10s": "1s"}
 
 
-@pytest.fixture
-def fresh() -> Iterator[Service]:
-    """A service that knows nothing yet."""
-    with Service() as running:
-        yield running
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A service after the README, who walked through it, and what they saw."""
+
+    service: Service
+    walker: Walker
+    said: str
 
 
-def blocks() -> list[tuple[str, str]]:
-    """Every fenced block with its language."""
-    return BLOCK.findall(README.read_text(encoding="utf-8"))
-
-
-@pytest.mark.slow
-def test_readme(fresh: Service, tmp_path: Path) -> None:
-    """Every shell and Python block succeeds, no call is refused, and the injected fault is found."""
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A service that knew nothing, in a copy of the checkout whose ports are ours."""
     if shutil.which("curl") is None:
         if os.environ.get("CI"):
             pytest.fail("curl is missing in CI")
         pytest.skip("CURL IS NOT INSTALLED: the README was not run")
-    (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
-    here = Path(sys.executable).parent
-    environment = os.environ | {"CURL_HOME": str(tmp_path), "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
-    said = []
-    for language, text in blocks():
-        written = text.replace(ADDRESS, fresh.url)
-        command = {"sh": ["sh", "-euc", written], "python": [sys.executable, "-W", "error", "-c", written]}[language]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
-        )
-        assert done.returncode == 0, f"{written}\n{done.stdout}\n{done.stderr}"
-        said.append(done.stdout)
-    episodes = fresh.client.get("/v1/models/payments/episodes").json()
+    folder = tmp_path_factory.mktemp("readme")
+    with Service() as fresh:
+        ports = {str(port): str(free_port()) for port in (9090, 9093, 9095)}
+        for name in ("alertmanager", "prometheus"):
+            shutil.copytree(ROOT / "deploy" / name, folder / "deploy" / name)
+        for path in folder.glob("deploy/*/*.yml"):
+            text = path.read_text(encoding="utf-8").replace("localhost:8080", fresh.url.removeprefix("http://"))
+            for old, new in (ports | HASTE if path.parent.name in path.name else {}).items():
+                text = text.replace(old, new)
+            path.write_text(text, encoding="utf-8")
+        with walker(folder, {ADDRESS: fresh.url} | ports) as somebody:
+            yield Story(fresh, somebody, somebody.walk(README))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_readme(story: Story) -> None:
+    """Every shell and Python block succeeds, no call is refused, and the injected fault is found."""
+    episodes = story.service.client.get("/v1/models/payments/episodes").json()
     assert {"amount"} <= {episode["feature"] for episode in episodes}
-    assert any("drift_score{" in text for text in said)
-    assert (tmp_path / "driftgauge.rules.yml").stat().st_size
+    assert "drift_score{" in story.said
+    assert (story.walker.folder / "driftgauge.rules.yml").stat().st_size
 
 
-def test_readme_links() -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_from_the_readme_to_a_page(story: Story) -> None:
+    """The commands that follow the README end with a printed page about its fault, soon."""
+    for name, package in (("prometheus", "prometheus"), ("prometheus-alertmanager", "prometheus-alertmanager")):
+        program(name, package)
+    began = time.monotonic()
+    said = story.walker.walk(DOCS / "deploy" / "alerting.md")
+    assert time.monotonic() - began < 300
+    assert "firing: DriftgaugeDriftCritical" in said
+    assert f"{story.service.url}/v1/models/payments/features/amount/explanation?version=default" in said
+
+
+def test_links() -> None:
     """Every file that a page of documentation links to exists."""
-    for page in [README, *sorted((README.parent / "docs").glob("*.md"))]:
+    for page in [README, *sorted(DOCS.rglob("*.md"))]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -122,8 +122,8 @@ class Prometheus:
 
 
 @contextmanager
-def watching(folder: Path, targets: Sequence[str]) -> Iterator[tuple[Prometheus, Pager]]:
-    """Scrape the targets every second, judge them by the shipped rules, route alerts by the shipped configuration."""
+def watching(folder: Path, targets: Sequence[str], *, interval: str = "1s") -> Iterator[tuple[Prometheus, Pager]]:
+    """Scrape the targets at an interval, judge them by the shipped rules, route alerts by the shipped configuration."""
     prometheus, alertmanager = (program(*each) for each in (("prometheus",) * 2, ("prometheus-alertmanager",) * 2))
     with ExitStack() as stack:
         heard, heard_port = stack.enter_context(pager())
@@ -131,7 +131,7 @@ def watching(folder: Path, targets: Sequence[str]) -> Iterator[tuple[Prometheus,
         routes = folder / "alertmanager.yml"
         routes.write_text(_routes(heard_port), encoding="utf-8")
         config = folder / "prometheus.yml"
-        config.write_text(_config(targets, alert_port), encoding="utf-8")
+        config.write_text(_config(targets, alert_port, interval), encoding="utf-8")
         stack.enter_context(
             _running(
                 folder,
@@ -170,14 +170,14 @@ def _routes(port: int) -> str:
     return text.replace("http://localhost:9095/", f"http://127.0.0.1:{port}/")
 
 
-def _config(targets: Sequence[str], alert_port: int) -> str:
+def _config(targets: Sequence[str], alert_port: int, interval: str) -> str:
     """The shipped configuration with its targets and intervals replaced."""
     document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    document["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    document["global"] = {"scrape_interval": interval, "evaluation_interval": interval}
     document["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in document["rule_files"]]
     document["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [f"127.0.0.1:{alert_port}"]}]}]
     (job,) = document["scrape_configs"]
-    job |= {"scrape_timeout": "1s", "static_configs": [{"targets": list(targets)}]}
+    job |= {"scrape_timeout": interval, "static_configs": [{"targets": list(targets)}]}
     text: str = yaml.safe_dump(document)
     return text
 
