@@ -9,7 +9,7 @@ from app.monitor.gauges import publish
 from app.monitor.instants import instant_text
 from app.monitor.models import Author
 from app.monitor.promotion import find
-from app.monitor.sampling import sensitive_names
+from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.quality.derive import derive
 from app.quality.exact import may_decide

@@ -18,8 +18,9 @@ from app.monitor.fitting import fit_week
 from app.monitor.instants import instant_text
 from app.monitor.layouts import layout_of
 from app.monitor.memory import kept_calibration, kept_state
-from app.monitor.novelty import sensitive_names, told
+from app.monitor.novelty import told
 from app.monitor.rulebook import Rulebook, lines_of
+from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.storage import chronicles, novelties
 from app.storage.database import Connection

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from app.drift.baseline import Baseline
 from app.drift.categories import CategoricalBins
 from app.drift.novelty import Novelty
-from app.monitor.catalog import Watched
 from app.monitor.service import Service
 from app.storage import novelties, windows
 from app.storage.database import Connection
@@ -59,11 +58,6 @@ def distinct_by_name(service: Service, conn: Connection, model_id: int, window: 
     noted = novelties.of_window(conn, model_id, start_us=start, version=version, baseline_id=window.baseline_id)
     found = {baseline.features[f].name: distinct(baseline, f, held.counts[0], noted.get(f)) for f in categorical}
     return {name: count for name, count in found.items() if count is not None}
-
-
-def sensitive_names(watched: Watched) -> frozenset[str]:
-    """The features whose values are nobody's business."""
-    return frozenset(feature.name for feature in watched.model.features if feature.sensitive)
 
 
 def prune_novelties(service: Service) -> int:

@@ -14,8 +14,9 @@ from app.monitor.catalog import Watched
 from app.monitor.instants import instant_text
 from app.monitor.judged import HIDDEN, INSUFFICIENT_ROWS, STATUSES
 from app.monitor.lines import Lines
-from app.monitor.novelty import sensitive_names, told
+from app.monitor.novelty import told
 from app.monitor.rulebook import budget_line
+from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.monitor.standing import resolved
 from app.storage import baselines, novelties, scores, thresholds, windows

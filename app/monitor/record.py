@@ -15,10 +15,10 @@ from app.errors import Conflict, Refused, Unavailable
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.burden import Turns
 from app.monitor.catalog import Watched
-from app.monitor.novelty import sensitive_names
 from app.monitor.parcel import Shipment
 from app.monitor.receipt import Receipt, as_duplicate
 from app.monitor.road import Road, walk
+from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.storage.ledger import Delivery, Delta, Outcome, Result
 from app.wire.table import Table

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app.drift.columns import Kind
 from app.monitor.arrival import Arrival
 from app.monitor.catalog import Watched
+from app.monitor.sensitive import sensitive_names
 from app.storage.reservoirs import Part
 from app.wire.picks import Picks, packed, picked, read_cells, unpacked
 from app.wire.table import Table
@@ -111,11 +112,6 @@ def sampled_names(watched: Watched) -> list[str]:
     secret = sensitive_names(watched)
     steering = (watched.configuration.time_column, watched.configuration.version_column)
     return [*plain, *(name for name in steering if name and name not in secret and name not in plain)]
-
-
-def sensitive_names(watched: Watched) -> frozenset[str]:
-    """Name the features whose values are never sampled."""
-    return frozenset(feature.name for feature in watched.model.features if feature.sensitive)
 
 
 def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:

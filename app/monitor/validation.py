@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.monitor.catalog import Watched
-from app.monitor.sampling import Sample, merged, sensitive_names, whole
+from app.monitor.sampling import Sample, merged, whole
+from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.quality.exact import Counted, Outcome, decide, decide_rows
 from app.quality.job import Answer, Task
