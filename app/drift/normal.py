@@ -47,7 +47,7 @@ def log_ratio(score: Floats, expected: Floats) -> Floats:
 
 
 def fit(  # noqa: PLR0913 - a score comes with all of them
-    score: Floats, nu: Floats, *, counts: Bools, row: Ints, rows: int, day: Ints
+    score: Floats, nu: Floats, *, counts: Bools, row: Ints, rows: int, day: Ints, bend: float
 ) -> Normal:
     """Fit to leave-one-out scores (W, F), whose windows lie in context rows `row` (W, F) of `rows`."""
     features = score.shape[1]
@@ -65,4 +65,5 @@ def fit(  # noqa: PLR0913 - a score comes with all of them
     others = np.maximum(sums[row, column] - above, 0.0) + _PRIOR_WINDOWS * whole
     left = others / (known[row, column] - weight + _PRIOR_WINDOWS)
     logs = log_ratio(y, slope * x + left + _TINY)
-    return Normal(slope=slope, place=place, tail=tail.fit(np.where(counts, logs, tail.LEAST_LOG), counts, day=day))
+    law = tail.fit(np.where(counts, logs, tail.LEAST_LOG), counts, day=day, bend=bend)
+    return Normal(slope=slope, place=place, tail=law)

@@ -19,11 +19,17 @@ from app.drift.sums import down
 from app.drift.tail import LEAST_LOG
 from app.drift.trailing import Trailing
 
-CHUNK: Final = 400_000
+CHUNK: Final = 200_000
 """Window-bins worked on at once: what a cache holds, and what bounds the memory."""
 _LEAST_LIVE: Final = 30
 _SMALL: Final = 2**31
 """Counts whose sum is below this fit into half the memory."""
+SCORE_BEND: Final = 0.2
+PSI_BEND: Final = 0.25
+KS_BEND: Final = 0.3
+"""How the logarithms of these three bend among dice."""
+_LEAST_VARIANCE: Final = 0.25
+"""Of the rows in a bin: a single row where none is expected is two standard deviations, however rare it is."""
 TURNOVER: Final = 2.0
 """Categories come and go: live windows hold about twice the unseen rows that singletons alone promise."""
 
@@ -119,7 +125,7 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
     index = reference.starts // grid.length_us
     logs = np.log(np.maximum(mean_square, 1e-3))
     scores = [logs]
-    laws = [tail.fit(np.where(judged, logs, LEAST_LOG), judged, day=day)]
+    laws = [tail.fit(np.where(judged, logs, LEAST_LOG), judged, day=day, bend=SCORE_BEND)]
     for where in special_bins(layout):
         mine = np.where(where == ABSENT, 0, where)
         known = judged & (where != ABSENT)
@@ -186,6 +192,8 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
     e *= seen.v
     if seen.extra is not None:
         e += seen.extra
+    rows = np.where(known, seen.n, 1.0)
+    np.maximum(e, np.repeat(_LEAST_VARIANCE / (rows * rows), layout.sizes, axis=1), out=e)
     z = seen.p - seen.q
     z /= np.sqrt(e, out=e)
     return z if known.all() else np.where(np.repeat(known, layout.sizes, axis=1), z, 0.0)
@@ -206,6 +214,6 @@ def _published(  # noqa: PLR0913 - a fit takes each of them
     psi = distance.psi(counts, beside, layout=layout)
     gap, e = distance.ks(counts, beside, layout=layout)
     return (
-        normal.fit(psi, nu, counts=judged, row=row, rows=rows, day=day),
-        normal.fit(gap, np.sqrt(e), counts=judged, row=row, rows=rows, day=day),
+        normal.fit(psi, nu, counts=judged, row=row, rows=rows, day=day, bend=PSI_BEND),
+        normal.fit(gap, np.sqrt(e), counts=judged, row=row, rows=rows, day=day, bend=KS_BEND),
     )

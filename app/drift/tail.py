@@ -2,7 +2,8 @@
 
 The tail is the predictive law of an exponential excess given the exceedances of the reference, which needs no
 optimiser; its weight in observations is the number of distinct days, since windows of one day are no independent
-witnesses.
+witnesses. Logarithms of sums of squares, as dice make them, fall off faster than that: where the exceedances do not
+speak against it, the excess is bent as Gompertz's law bends it.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import exp1
 
 from app.drift.sums import down
 
@@ -22,6 +24,10 @@ _TAIL_SHARES: Final = (0.03, 0.2)
 _PRIOR_EXCESS: Final = 0.2
 _PRIOR_WEIGHT: Final = 1.0
 _SAME: Final = 1e-12
+_FEW: Final = 8
+_LIGHT: Final = 2.1
+"""Mean square over squared mean: 2 of an exponential law, and a little for chance."""
+_FARTHEST: Final = 10.0
 LEAST_LOG: Final = float(np.log(1e-3))
 """A score a thousand times below normal is as calm as any."""
 
@@ -31,18 +37,22 @@ class Tail:
     """The law of a log score for each of F features.
 
     `body` holds, shape (F, 33), the scores whose upper probabilities fall geometrically from 1 to `share`; beyond the
-    last of them, p = share (1 + excess / (days x mean))^-days.
+    last of them, p = share (1 + bent / days)^-days, bent = (exp(bend x excess / scale) - 1) / bend, or excess / scale
+    where bend is 0.
     """
 
     body: Floats
     share: Floats
-    mean: Floats
+    scale: Floats
     days: Floats
+    bend: Floats
 
     def p(self, score: Floats) -> Floats:
         """Upper probability of log scores of shape (W, F); NaN stays NaN."""
         last = self.body[:, -1]
-        tail = self.share * np.power(1.0 + np.maximum(score - last, 0.0) / (self.days * self.mean), -self.days)
+        steps = np.maximum(score - last, 0.0) / self.scale
+        curved = np.expm1(np.minimum(self.bend * steps, _FARTHEST)) / self._bent
+        tail = self.share * np.power(1.0 + np.where(self.bend > 0, curved, steps) / self.days, -self.days)
         index = np.clip((self.body[None] < score[..., None]).sum(axis=-1), 1, BODY - 1)
         column = np.arange(len(last))
         low, high = self.body[column, index - 1], self.body[column, index]
@@ -56,12 +66,17 @@ class Tail:
 
     def part(self, which: slice) -> "Tail":
         """The law of some features alone."""
-        return Tail(self.body[which], self.share[which], self.mean[which], self.days[which])
+        return Tail(*[getattr(self, name)[which] for name in ("body", "share", "scale", "days", "bend")])
+
+    @property
+    def _bent(self) -> Floats:
+        return np.where(self.bend > 0, self.bend, 1.0)
 
     def score(self, p: Floats) -> Floats:
         """The log score that has upper probability p, shape (F,) or (W, F): the inverse of `p`."""
         p = np.broadcast_to(p, np.broadcast_shapes(p.shape, self.share.shape))
-        excess = self.days * self.mean * (np.power(np.minimum(p / self.share, 1.0), -1.0 / self.days) - 1.0)
+        steps = self.days * (np.power(np.minimum(p / self.share, 1.0), -1.0 / self.days) - 1.0)
+        excess = self.scale * np.where(self.bend > 0, np.log1p(self.bend * steps) / self._bent, steps)
         rung = np.clip(np.log(p) / np.log(self.share) * (BODY - 1), 0.0, BODY - 1)
         index = np.minimum(rung.astype(np.int64), BODY - 2)
         column = np.arange(len(self.share))
@@ -69,10 +84,11 @@ class Tail:
         return np.where(p < self.share, self.body[:, -1] + excess, low + (rung - index) * (high - low))
 
 
-def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64]) -> Tail:
+def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64], bend: float = 0.0) -> Tail:
     """Fit the law to leave-one-out log scores of shape (K, F), of which those with `counts` count.
 
-    `day`, shape (K,), is ascending within the order given or repeated; equal numbers are one witness.
+    `day`, shape (K,), is ascending within the order given or repeated; equal numbers are one witness. The tail is bent
+    by `bend` where the exceedances do not spread more than an exponential law's.
     """
     features = score.shape[1]
     k_all = np.count_nonzero(counts, axis=0)
@@ -84,7 +100,10 @@ def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64]) -> Tail:
     start = np.maximum(np.where(k_all > 0, start, 0.0), 0.0)
     beyond = counts & (score > start)
     k = np.count_nonzero(beyond, axis=0)
-    excess = down(np.where(beyond, score - start, 0.0))
+    over = np.where(beyond, score - start, 0.0)
+    excess, squares = down(over), down(over * over)
+    light = (k >= _FEW) & (squares * k < _LIGHT * excess * excess)
+    mean = (excess + _PRIOR_WEIGHT * _PRIOR_EXCESS) / (k + _PRIOR_WEIGHT)
     order = np.argsort(day, kind="stable")
     sorted_day = day[order]
     days = np.zeros(features)
@@ -101,6 +120,12 @@ def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64]) -> Tail:
     return Tail(
         body=np.ascontiguousarray(np.maximum.accumulate(body, axis=0).T),
         share=share,
-        mean=(excess + _PRIOR_WEIGHT * _PRIOR_EXCESS) / (k + _PRIOR_WEIGHT),
+        scale=mean / np.where(light, _mean_excess(bend), 1.0),
         days=days + _PRIOR_WEIGHT,
+        bend=np.where(light, bend, 0.0),
     )
+
+
+def _mean_excess(bend: float) -> float:
+    """Mean excess of a bent tail in units of its scale: exp(1/b) E1(1/b) / b."""
+    return float(np.exp(1.0 / bend) * exp1(1.0 / bend) / bend) if bend > 0 else 1.0

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from app.drift import tail
 
 
-def fitted(score: np.ndarray) -> tail.Tail:
+def fitted(score: np.ndarray, *, bend: float = 0.0) -> tail.Tail:
     """The law of one feature whose windows are all on days of their own."""
-    return tail.fit(score[:, None], np.ones((len(score), 1), dtype=np.bool_), day=np.arange(len(score)))
+    return tail.fit(score[:, None], np.ones((len(score), 1), dtype=np.bool_), day=np.arange(len(score)), bend=bend)
 
 
 def test_tail_by_hand() -> None:
     """Ten windows 1 to 10: two exceed 8 by 1 and 2; with one prior excess of 0.2 the law is 3/11 (1 + x/3.2)^-3."""
     law = fitted(np.arange(1.0, 11.0))
     assert law.share[0] == pytest.approx(3 / 11)
-    assert law.mean[0] == pytest.approx(3.2 / 3)
+    assert law.scale[0] == pytest.approx(3.2 / 3)
     assert law.days[0] == 3
     assert law.p(np.array([[10.0]]))[0, 0] == pytest.approx(3 / 11 * (1 + 2 / 3.2) ** -3)
 
@@ -31,19 +31,40 @@ def test_windows_of_one_day_are_one_witness() -> None:
     assert together.p(np.array([[200.0]]))[0, 0] > 10 * apart.p(np.array([[200.0]]))[0, 0]
 
 
-@given(st.lists(st.floats(-6, 6), min_size=1, max_size=300), st.floats(1e-6, 0.9))
-def test_score_is_the_inverse_of_p(score: list[float], p: float) -> None:
+def test_bent_tail_by_hand() -> None:
+    """Forty scores 1 to 40: eight exceed 32 by 1 to 8; spread evenly, they bend the tail."""
+    law = fitted(np.arange(1.0, 41.0), bend=0.2)
+    mean, share = 36.2 / 9, 9 / 41
+    assert law.bend[0] == 0.2
+    assert law.scale[0] == pytest.approx(mean / 0.8521108)
+    bent = (np.exp(0.2 * 8 / law.scale[0]) - 1) / 0.2
+    assert law.p(np.array([[40.0]]))[0, 0] == pytest.approx(share * (1 + bent / 9) ** -9)
+
+
+def test_a_heavy_tail_is_not_bent() -> None:
+    """Exceedances that spread more than an exponential law's keep its tail."""
+    score = np.exp(np.linspace(0.0, 8.0, 200) ** 1.5)
+    assert fitted(score, bend=0.2).bend[0] == 0
+    np.testing.assert_array_equal(fitted(score, bend=0.2).scale, fitted(score).scale)
+
+
+@given(
+    st.lists(st.floats(-6, 6), min_size=1, max_size=300),
+    st.floats(1e-6, 0.9),
+    st.sampled_from([0.0, 0.2, 0.3]),
+)
+def test_score_is_the_inverse_of_p(score: list[float], p: float, bend: float) -> None:
     """The line drawn at p has probability p, up to windows that tie."""
-    law = fitted(np.array(score))
+    law = fitted(np.array(score), bend=bend)
     line = law.score(np.array([p]))
     assert law.p(line[None] + 1e-9)[0, 0] <= p * (1 + 1e-6)
     assert np.isfinite(line).all()
 
 
-@given(st.lists(st.floats(-6, 6), min_size=1, max_size=300))
-def test_p_falls_from_one_to_nothing(score: list[float]) -> None:
+@given(st.lists(st.floats(-6, 6), min_size=1, max_size=300), st.sampled_from([0.0, 0.3]))
+def test_p_falls_from_one_to_nothing(score: list[float], bend: float) -> None:
     """Probabilities are in (0, 1], never NaN, and fall as the score rises."""
-    p = fitted(np.array(score)).p(np.linspace(-8, 20, 57)[:, None])[:, 0]
+    p = fitted(np.array(score), bend=bend).p(np.linspace(-8, 20, 57)[:, None])[:, 0]
     assert (np.diff(p) <= 1e-12).all()
     assert (p > 0).all()
     assert p[0] == 1
@@ -63,3 +84,16 @@ def test_size_on_exponential_scores() -> None:
     p = law.p(rng.exponential(size=(20_000, 40)))
     for nominal in (0.1, 0.01, 0.001):
         assert 0.5 < (p <= nominal).mean() / nominal < 2
+
+
+@pytest.mark.parametrize("windows", [448, 1344])
+def test_size_on_what_dice_make(windows: int) -> None:
+    """Logarithms of chi-square sums, by windows of three hours and of one, hold their size within a factor of two."""
+    rng = np.random.default_rng(7)
+    day = np.arange(windows) * 56 // windows
+    for degrees in (9, 50):
+        past = np.log(rng.chisquare(degrees, size=(windows, 60)))
+        law = tail.fit(past, np.ones(past.shape, dtype=np.bool_), day=day, bend=0.25)
+        p = law.p(np.log(rng.chisquare(degrees, size=(10_000, 60))))
+        for nominal in (0.1, 0.01, 0.001):
+            assert 0.5 < (p <= nominal).mean() / nominal < 2
