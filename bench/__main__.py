@@ -6,13 +6,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 QUICK = {"alert_quality.py": ["--quick"]}
-NEEDS_A_SERVICE = {"picture.py"}
+BY_HAND = {"picture.py", "dashboards.py"}  # they draw pictures
 
 
 def main() -> None:
     """Run the benchmarks one after the other, so that none disturbs another."""
     for script in sorted(HERE.glob("*.py")):
-        if script.name.startswith("_") or script.name in NEEDS_A_SERVICE:
+        if script.name.startswith("_") or script.name in BY_HAND:
             continue
         print(f"== {script.name}", flush=True)
         subprocess.run([sys.executable, str(script), *QUICK.get(script.name, [])], check=True)

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from grafana import panels, queries, variables
+from grafana import expectations, panels, queries, variables
 from grafana.fleet import COLORS
 
 BY_FEATURE = "{{version}} {{feature}}"
@@ -27,7 +27,14 @@ def build() -> dashboard.Dashboard:
         .with_variable(variables.many("feature", "Feature", chosen))
         .with_variable(variables.service())
     )
-    for title, row in (("Now", _now()), ("Drift", _drift()), ("Values", _values()), ("Ingest", _ingest())):
+    rows = {
+        "Now": _now(),
+        "Drift": _drift(),
+        "Values": _values(),
+        "Expectations": expectations.row(),
+        "Ingest": _ingest(),
+    }
+    for title, row in rows.items():
         board.with_row(dashboard.Row(title))
         for panel in row:
             board.with_panel(panel)
@@ -77,7 +84,8 @@ def _now() -> list[panels.AnyPanel]:
         ),
         panels.lines(
             "Closest to their lines",
-            "The ten highest scores as a share of their own line: above 100 % the alert of that severity fires.",
+            "The ten highest scores as a share of their own line: above 100 % the alert of that severity fires. What "
+            "is over 200 % is drawn there.",
             [(queries.CLOSEST, "{{version}} {{feature}} {{statistic}} {{severity}}")],
             unit="percentunit",
             top=1,

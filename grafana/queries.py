@@ -48,9 +48,9 @@ def otherwise(query: str, label: str, word: str) -> str:
 
 FEATURES_BY_STATUS: Final = f"sum by (status) (max by (version, status) (drift_features{{{MODEL}}}))"
 CLOSEST: Final = (
-    f"topk(10, max by (version, feature, statistic) (drift_score{{{MODEL}}})"
+    f"topk(10, clamp_max(max by (version, feature, statistic) (drift_score{{{MODEL}}})"
     " / on (version, feature, statistic) group_right ()"
-    f" max by (version, feature, statistic, severity) (drift_score_threshold{{{MODEL}}} > 0))"
+    f" max by (version, feature, statistic, severity) (drift_score_threshold{{{MODEL}}} > 0), 2))"
 )
 AGE: Final = f"time() - max by (version) (drift_window_end_timestamp_seconds{{{MODEL}}})"
 SILENCE: Final = f"time() - max by (version) (drift_last_row_timestamp_seconds{{{MODEL}}})"

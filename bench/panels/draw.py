@@ -50,12 +50,15 @@ class Sources:
 
     def _series(self, target: Tree, variables: Mapping[str, str]) -> Iterator[Tree]:
         query = filled(target["expr"], variables, rate=f"{max(60, int(4 * self.step))}s")
-        for one in self._range(query):
+        instant = {"query": query, "time": self.span[1]}
+        found = self._ask("query", instant) if target.get("instant") else self._range(query)
+        for one in found:
+            points = one["values"] if "values" in one else [one["value"]]
             legend = target["legendFormat"]
             for label in re.findall(r"{{(\w+)}}", legend):
                 legend = legend.replace(f"{{{{{label}}}}}", one["metric"].get(label, ""))
-            times = [float(moment) * 1000 for moment, _ in one["values"]]
-            values = [None if value == "NaN" else float(value) for _, value in one["values"]]
+            times = [float(moment) * 1000 for moment, _ in points]
+            values = [None if value == "NaN" else float(value) for _, value in points]
             number = {"name": "Value", "type": "number", "values": values, "labels": one["metric"]}
             number["config"] = {"displayNameFromDS": legend or "value"}
             yield {"refId": target["refId"], "fields": [{"name": "Time", "type": "time", "values": times}, number]}

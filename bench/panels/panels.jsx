@@ -129,17 +129,17 @@ function Bars({ frames, w, h }) {
   const [label, ...fields] = frames[0].fields;
   const most = Math.max(...fields.flatMap((field) => [...field.values]));
   const foot = 120;
-  const slot = (w - 48) / label.values.length;
+  const slot = (w - 60) / label.values.length;
   return (
     <svg width={w} height={h} style={{ font: `11px ${theme.typography.fontFamily}` }}>
       {[0, 0.25, 0.5, 0.75, 1].map((part) => (
         <g key={part}>
-          <line x1={44} x2={w} y1={(h - foot) * (1 - part) + 6} y2={(h - foot) * (1 - part) + 6} stroke={theme.colors.border.weak} />
-          <text x={38} y={(h - foot) * (1 - part) + 10} textAnchor="end" fill={theme.colors.text.secondary}>{shown(fields[0], most * part)}</text>
+          <line x1={56} x2={w} y1={(h - foot) * (1 - part) + 6} y2={(h - foot) * (1 - part) + 6} stroke={theme.colors.border.weak} />
+          <text x={50} y={(h - foot) * (1 - part) + 10} textAnchor="end" fill={theme.colors.text.secondary}>{shown(fields[0], most * part)}</text>
         </g>
       ))}
       {label.values.map((name, place) => (
-        <g key={place} transform={`translate(${46 + place * slot},0)`}>
+        <g key={place} transform={`translate(${58 + place * slot},0)`}>
           {fields.map((field, side) => {
             const high = ((field.values[place] ?? 0) / most) * (h - foot);
             const color = getFieldSeriesColor(field, theme).color;
