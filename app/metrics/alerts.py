@@ -21,11 +21,18 @@ _SILENT: Final = (
     "  > on ({by})\n"
     "max by ({by}) (drift_silence_limit_seconds)"
 )
+_QUIET: Final = (
+    "max by (model) (driftgauge_last_evaluation_timestamp_seconds)\n"
+    "  - on (model) max by (model) (drift_last_row_timestamp_seconds)\n"
+    "  > on (model) max by (model) (drift_silence_limit_seconds)"
+)
+"""The same by the database's clock: when it and Prometheus's disagree, nobody is woken for that."""
 _INCIDENT: Final = "drift_incident_start_timestamp_seconds"
 _ALONE: Final = f"unless on (model, version)\n  {_INCIDENT}"
 """Beside an incident no line and no episode of the same version is a page of its own."""
 _WHERE: Final = "{{ $labels.model }}, version {{ $labels.version }}{{ with $labels.feature }}, feature {{ . }}{{ end }}"
 _NAMED: Final = f"{_WHERE}: {{{{ $labels.statistic }}}}"
+_BROKEN: Final = f"{_WHERE}: {{{{ $labels.expectation }}}}"
 _SCORED: Final = (
     "{{ with printf `max(drift_score{model=%q, version=%q, feature=%q, statistic=%q})`"
     " $labels.model $labels.version $labels.feature $labels.statistic | query }}"
@@ -117,7 +124,7 @@ DRIFT: Final = (
     Alert(
         "DriftgaugeFeedSilent",
         "critical",
-        _SILENT.format(by="model"),
+        f"{_SILENT.format(by='model')}\nand on (model)\n{_QUIET}",
         "No rows from {{ $labels.model }}",
         "The last row came {{ $value | humanizeDuration }} ago, longer than this feed is ever quiet. Its drift scores "
         "stand still and mean nothing until rows come again.",
@@ -231,8 +238,28 @@ SERVICE: Final = (
     ),
 )
 
+EXPECTATIONS: Final = (
+    Alert(
+        "DriftgaugeExpectationFailed",
+        "critical",
+        'max by (model, version, expectation, feature) (drift_expectation_success{severity="critical"}) == 0',
+        _BROKEN,
+        "The newest validated window breaks an expectation that its suite calls critical.",
+        keep=_KEEP,
+    ),
+    Alert(
+        "DriftgaugeExpectationUnusual",
+        "warning",
+        'max by (model, version, expectation, feature) (drift_expectation_success{severity="warning"}) == 0',
+        _BROKEN,
+        "The newest validated window breaks an expectation that its suite calls a warning.",
+        keep=_KEEP,
+    ),
+)
+
 GROUPS: Final[Mapping[str, tuple[Record | Alert, ...]]] = {
     "driftgauge-records": RECORDS,
     "driftgauge-drift": DRIFT,
     "driftgauge-service": SERVICE,
+    "driftgauge-expectations": EXPECTATIONS,
 }

@@ -4,7 +4,7 @@ Only gauges without units or quotes in their help, so the same bytes are valid i
 in OpenMetrics 1.0. Under the series cap room is given in this order, and what comes after the first series without
 room is dropped: series of models and versions; then, statistic by statistic in the order of `families.KEPT` (others
 after it by name), each feature's score together with its thresholds; then whether features were scored; then means;
-then distinct values. Within each step models, versions and features go by name.
+then distinct values; then expectations. Within each step models, versions and features go by name.
 """
 
 import zlib
@@ -95,6 +95,17 @@ def _samples(models: Sequence[ModelView]) -> Iterator[Sample]:
         yield families.SCORED, f"{labels}}} {int(feature.scored)}"
     yield from _values(families.MEAN, [(labels, feature.mean) for labels, feature in features])
     yield from _values(families.DISTINCT, [(labels, feature.distinct) for labels, feature in features])
+    for labels, version in versions:
+        yield from _expectations(labels, version)
+
+
+def _expectations(labels: str, version: VersionView) -> Iterator[Sample]:
+    for one in sorted(version.expectations, key=lambda one: (one.expectation, one.feature, one.severity)):
+        named = f'{labels},expectation="{escape(one.expectation)}",feature="{escape(one.feature)}"'
+        where = f'{named},severity="{one.severity}"}}'
+        yield families.EXPECTATION, f"{where} {int(one.success)}"
+        if (shown := number(one.unexpected_ratio)) is not None:
+            yield families.UNEXPECTED, f"{where} {shown}"
 
 
 def _values(name: str, values: Sequence[tuple[str, float | None]]) -> Iterator[Sample]:

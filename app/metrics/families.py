@@ -18,6 +18,8 @@ BASELINE_CREATED: Final = "drift_baseline_created_timestamp_seconds"
 BUDGET: Final = "drift_alert_budget_pages_per_month"
 SPENT: Final = "drift_alert_budget_spent_pages"
 EPISODE: Final = "drift_episode_info"
+EXPECTATION: Final = "drift_expectation_success"
+UNEXPECTED: Final = "drift_expectation_unexpected_ratio"
 INCIDENT: Final = "drift_incident_start_timestamp_seconds"
 
 VOLUME: Final = "volume"
@@ -55,6 +57,8 @@ HELP: Final = {
         "drift_alert_budget_pages_per_month."
     ),
     EPISODE: "Always 1 while an episode is open; the label names its most likely cause.",
+    EXPECTATION: "1 when the newest window on which the suite ran met the expectation, 0 when it did not.",
+    UNEXPECTED: "Share of that window's values that the expectation did not expect.",
     INCIDENT: (
         "While an incident is open, the start of its first window as Unix time. Episodes that belong together are one "
         "incident, named by its first feature and statistic until the last of them closes: one incident, one page."

@@ -47,6 +47,17 @@ class IncidentView:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectationView:
+    """What became of one expectation in the newest window; `feature` is empty for the table, several are joined."""
+
+    expectation: str
+    feature: str
+    severity: str
+    success: bool
+    unexpected_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VersionView:
     """One version of a model: its last evaluated window (None before the first), features and open episodes.
 
@@ -64,6 +75,7 @@ class VersionView:
     silence_us: int | None = None
     episodes: Sequence[EpisodeView] = ()
     incidents: Sequence[IncidentView] = ()
+    expectations: Sequence[ExpectationView] = ()
 
 
 @dataclass(frozen=True, slots=True)

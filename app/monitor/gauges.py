@@ -8,6 +8,7 @@ from app.drift.scores import Statistic
 from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, VersionView
 from app.monitor.catalog import Watched
 from app.monitor.configuration import restored
+from app.monitor.contracts import contracts
 from app.monitor.lines import Lines
 from app.monitor.novelty import distinct_by_name
 from app.monitor.paging import incidents, rank
@@ -73,6 +74,7 @@ def _versions(
     running = open_episodes(conn, watched.id)
     firsts = first_episodes(conn, watched.id, running)
     live_us = max(received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
+    promised = contracts(conn, watched.id)
     for version in sorted(mine.keys() | received.keys()):
         window = mine.get(version)
         service.shown[watched.id, version] = received.get(version, 0), _least_silence_us(watched)
@@ -113,6 +115,7 @@ def _versions(
             incidents=[
                 IncidentView(one.feature, one.statistic, one.start_us) for one in incidents(episodes_of, firsts)
             ],
+            expectations=promised.get(version, ()),
         )
 
 

@@ -4,7 +4,15 @@ from dataclasses import replace
 
 from app.metrics import families
 from app.metrics.instruments import Instruments
-from app.metrics.snapshot import SEVERITIES, EpisodeView, FeatureView, IncidentView, ModelView, VersionView
+from app.metrics.snapshot import (
+    SEVERITIES,
+    EpisodeView,
+    ExpectationView,
+    FeatureView,
+    IncidentView,
+    ModelView,
+    VersionView,
+)
 
 HOUR_US = 3_600_000_000
 
@@ -51,7 +59,10 @@ def complete() -> ModelView:
     lines = {(name, severity): 9.0 for name in statistics for severity in SEVERITIES}
     (version,) = model().versions
     whole = feature("x", scores=dict.fromkeys(statistics, 0.5), thresholds=lines, distinct=7)
-    return model(versions=(replace(version, features=(whole,)),))
+    broken = ExpectationView(
+        "expect_column_values_to_not_be_null", "y", "critical", success=False, unexpected_ratio=0.5
+    )
+    return model(versions=(replace(version, features=(whole,), expectations=(broken,)),))
 
 
 def used() -> Instruments:
@@ -62,7 +73,7 @@ def used() -> Instruments:
     instruments.count_unpaired("m", "response")
     instruments.count_auth_failure("expired")
     instruments.link("service", "https://drift.example.org/")
-    instruments.evaluated("m", at_us=2_500_000)
+    instruments.evaluated("m", at_us=5 * HOUR_US)
     instruments.evaluation_failed("m")
     instruments.commit_seconds.observe(0.01)
     instruments.evaluation_seconds.observe(0.2)
