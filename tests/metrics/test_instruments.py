@@ -41,7 +41,7 @@ def test_values_arrive() -> None:
     registry = used().registry
     rows = {"model": "m", "format": "arrow", "outcome": "accepted"}
     assert registry.get_sample_value("driftgauge_ingest_rows_total", rows) == 990
-    assert registry.get_sample_value("driftgauge_last_evaluation_timestamp_seconds", {"model": "m"}) == 2.5
+    assert registry.get_sample_value("driftgauge_last_evaluation_timestamp_seconds", {"model": "m"}) == 18_000
     assert registry.get_sample_value("driftgauge_evaluation_failures_total", {"model": "m"}) == 1
 
 
