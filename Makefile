@@ -12,7 +12,7 @@ PYTEST ?=
 FAULTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check faults faults-long format bench dashboards lock clean
+.PHONY: help demo run test check faults faults-long format bench dashboards manifests lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -49,6 +49,9 @@ bench: $(VENV)/.dev ## Measure against the yardsticks of the same run
 
 dashboards: $(VENV)/.dev ## Write grafana/dashboards and deploy/prometheus anew
 	@$(BIN)/python -m grafana.generate
+
+manifests: $(VENV)/.dev ## Write deploy/kustomize anew from the chart
+	@$(BIN)/python deploy/kustomize/render.py
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into requirements/
 	@$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
