@@ -117,8 +117,8 @@ def _keep(service: Service, read: Sequence[_Read]) -> None:
     if not halves:
         return
     size = sum(len(one.half.body) for one in halves)
-    with service.waiting.carrying(size), service.database.transaction() as conn:
-        arrivals = pairing.arrive(conn, [one.half for one in halves])
+    with service.waiting.carrying(size):
+        arrivals = service.pairs.arrive([one.half for one in halves])
     service.waiting.add(size)
     failpoints.hit("pairing.after_arrival")
     whole: set[bytes] = set()
@@ -171,8 +171,7 @@ def _count_parts(service: Service, watched: Watched, parts: Sequence[Stored]) ->
 
 def _forget(service: Service, parts: Sequence[Stored]) -> None:
     failpoints.hit("pairing.after_count")
-    with service.database.transaction() as conn:
-        pairing.forget(conn, parts)
+    service.pairs.forget(parts)
     service.waiting.give(sum(len(part.body) for part in parts))
 
 
@@ -201,6 +200,7 @@ def _refused(service: Service, name: str, call: Call, problem: Problem) -> None:
 
 def sweep(service: Service) -> int:
     """Count the calls whose other half did not come in time, and those that nobody could finish; gives how many."""
+    service.pairs.flush()
     with service.database.transaction(deadline_s=math.inf) as turn:
         if not pairing.claim(turn):
             return 0
@@ -215,6 +215,7 @@ def sweep(service: Service) -> int:
         counted = [part for parts, over in zip(pairs, done, strict=True) if over for part in parts]
         if counted:
             _forget(service, counted)
+            service.pairs.flush()
     return sum(done)
 
 

@@ -11,6 +11,7 @@ from app.monitor.catalog import Catalog
 from app.monitor.sampling import DEFAULT_SIZE, Reservoirs
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
+from app.storage.gathering import Gatherer
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Service:
     burden: Burden = field(default_factory=Burden)
     reservoirs: Reservoirs = field(default_factory=Reservoirs)
     waiting: Burden = field(default_factory=Burden)
+    pairs: Gatherer = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Gather halves of calls in the same database."""
+        object.__setattr__(self, "pairs", Gatherer(self.database))
 
     def now_us(self) -> int:
         """Give the database's time, which all replicas share."""

@@ -100,7 +100,6 @@ def due(conn: Connection, *, received_before_us: int, limit: int = 500) -> list[
 
 def forget(conn: Connection, parts: Sequence[Stored]) -> None:
     """Drop halves that were counted; if this is lost, they are found counted and dropped later."""
-    conn.execute(text("SELECT set_config('synchronous_commit', 'off', true)"))
     conn.execute(_FORGET, {"pairs": [part.pair for part in parts], "halves": [part.half for part in parts]})
 
 
@@ -158,7 +157,8 @@ def _parts(conn: Connection, pairs: Sequence[bytes]) -> list[Stored]:
 
 
 _LOCK: Final = text("""
-SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(k.key)
+SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
+       pg_advisory_xact_lock(k.key)
 FROM unnest(CAST(:keys AS bigint[])) AS k (key)
 """)
 

@@ -219,7 +219,7 @@ def test_killed_in_the_middle(model: Model) -> None:
     dice = random.Random(3)
     sent = [
         model.event(half, str(n), body)
-        for n in range(40)
+        for n in range(24)
         for half, body in (
             ("request", {"instances": [[n % 40, CITIES[n % 2]]]}),
             ("response", {"predictions": [n % 5 / 8]}),
@@ -228,7 +228,7 @@ def test_killed_in_the_middle(model: Model) -> None:
     ]
     dice.shuffle(sent)
     first, second = model.replicas
-    second.settings["DRIFTGAUGE_FAILPOINTS"] = "pairing.after_count=kill:0.07,pairing.after_arrival=kill:0.07"
+    second.settings["DRIFTGAUGE_FAILPOINTS"] = "pairing.after_count=kill:0.1,pairing.after_arrival=kill:0.1"
     for one in model.replicas:
         one.settings["DRIFTGAUGE_PAIRING_TIMEOUT"] = "10m"
         one.stop()
@@ -247,9 +247,9 @@ def test_killed_in_the_middle(model: Model) -> None:
             if answer.status_code == 200:
                 break
     assert deaths
-    assert model.rows() == 40
-    assert model.counts("city") == {"Oslo": 20, "Bergen": 20}
-    assert sum(model.counts("score").values()) == 40
+    assert model.rows() == 24
+    assert model.counts("city") == {"Oslo": 12, "Bergen": 12}
+    assert sum(model.counts("score").values()) == 24
     assert "null" not in model.counts("score")
     balance = model.client.get("/v1/admin/ledger-balance", params={"model": model.name}).json()
-    assert (balance["ledger_rows"], balance["imbalance"]) == (40, 0)
+    assert (balance["ledger_rows"], balance["imbalance"]) == (24, 0)
