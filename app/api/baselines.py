@@ -14,7 +14,7 @@ from app.api.intake import spooled
 from app.api.json import Json
 from app.api.names import ModelName
 from app.api.problems import responses
-from app.monitor import promotion, references
+from app.monitor import expectations, promotion, references
 from app.monitor.instants import read_instant
 from app.wire.names import check_name
 
@@ -80,9 +80,11 @@ def get_baseline(
     model: ModelName,
     number: Number,
     service: ServiceDep,
-    format: Literal["bins", "gx"] = "bins",  # noqa: A002 - the public name of the parameter
+    format: Literal["bins", "gx", "suite"] = "bins",  # noqa: A002 - the public name of the parameter
 ) -> Response:
-    """Read a baseline's bins and counts, or its Great Expectations partition objects."""
+    """Read a baseline's bins and counts, its Great Expectations partition objects, or the suite that it gives."""
+    if format == "suite":
+        return Json(expectations.derived(service, service.catalog.watched(model), number=number, suite=None).document())
     return Json(references.document(service, service.catalog.watched(model), number, as_gx=format == "gx"))
 
 

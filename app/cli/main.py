@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "evaluate": "app.cli.inspect:evaluate",
     "status": "app.cli.inspect:status",
     "backtest": "app.cli.backtest:backtest",
+    "expectations": "app.cli.expectations:app",
 }
 UNUSED: Final[Mapping[str, Sequence[str]]] = {"serve": ("pydantic.v1", "rich")}
 """What libraries load only to see whether somebody uses it."""

@@ -16,7 +16,7 @@ def listed(service: Service, watched: Watched) -> list[dict[str, object]]:
     return [_head(info) for info in found]
 
 
-def document(service: Service, watched: Watched, number: int, *, as_gx: bool) -> dict[str, object]:
+def document(service: Service, watched: Watched, number: int, *, as_gx: bool = False) -> dict[str, object]:
     """Give a baseline's bins and counts, or its partition objects."""
     with service.database.snapshot() as conn:
         info = find(conn, watched, number)

@@ -50,7 +50,7 @@ def validate_window(service: Service, watched: Watched, due: Due, *, examiner: E
             found = windows.histograms(read, watched.id, start_us=due.window_start_us, version=due.version)
             wanted = {one.id: one for one in suites.listed(read, watched.id, active=True)}
         sample = merged(watched, kept.parts, size=service.policy.reservoir_size)
-        window = Window(sample, _counted(service, found), sensitive_names(watched), due.rows)
+        window = Window(sample, counted(service, found), sensitive_names(watched), due.rows)
         for suite_id in due.suite_ids:
             stored = wanted.get(suite_id)
             if stored is None:
@@ -157,7 +157,8 @@ def _textual(column: list[Any]) -> bool:
     return all(isinstance(value, str) or value is None for value in column)
 
 
-def _counted(service: Service, found: list[tuple[int, windows.WindowCounts]]) -> Counted | None:
+def counted(service: Service, found: list[tuple[int, windows.WindowCounts]]) -> Counted | None:
+    """Give the counts of a window; None when it was counted on no baseline, or on several."""
     if len(found) != 1:
         return None
     baseline_id, counts = found[0]

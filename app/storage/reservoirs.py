@@ -77,6 +77,20 @@ def read(conn: Connection, model_id: int, *, start_us: int, version: str) -> Kep
     return Kept(tuple(found), tuple(ids))
 
 
+def kept(conn: Connection, model_id: int, *, start_before_us: int, limit: int) -> list[tuple[int, str]]:
+    """Start and version of the last windows with a sample, newest first."""
+    rows = conn.execute(
+        text("""
+            SELECT window_start, version FROM (
+                SELECT window_start, version FROM reservoir_part WHERE model_id = :model
+                UNION SELECT window_start, version FROM reservoir WHERE model_id = :model
+            ) AS kept WHERE window_start < :before ORDER BY window_start DESC, version LIMIT :limit
+        """),
+        {"model": model_id, "before": to_datetime(start_before_us), "limit": limit},
+    )
+    return [(to_us(row.window_start), row.version) for row in rows]
+
+
 def join(conn: Connection, model_id: int, *, whole: Part, ids: Sequence[int], now_us: int) -> None:
     """Put one joined sample in the place of the parts it was made of."""
     table = tables.reservoir
