@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.errors import BadRequest, NotFound, Problem
+from app.errors import BadRequest, NotFound, Problem, Unavailable
 from app.monitor import prebinned, record, samples
 from app.monitor.burden import Turns
 from app.monitor.parcel import Parcel, Shipment
@@ -90,7 +90,11 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
         service.instruments.count_request(kind, problem.status)
         if isinstance(problem, BadRequest):
             said = envelope.content_type
+            yield None
             samples.note(service, watched, problem, kind=kind, content_type=said, body=body)
+        if envelope.shipped and problem.code == "batch-in-progress":
+            # Log shippers drop what is answered 409; the first delivery may still fail.
+            raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
         raise
     _count(service, model, kind, receipt=receipt)
     return receipt

@@ -16,12 +16,13 @@ from app.monitor.service import Service
 from app.wire.bentoml import META, bento_of, strangers
 from app.wire.envelope import opened, relabelled
 from app.wire.faults import clip
-from app.wire.inflate import inflate
+from app.wire.inflate import check_encoding, inflate
 from app.wire.jsonrows import table_of_rows
 from app.wire.names import lawful
-from app.wire.otlp import Logs, Row, logs_of_protobuf
+from app.wire.otlp import Logs, logs_of_protobuf
 from app.wire.otlpanswers import JSON, PROTOBUF
 from app.wire.otlpjson import logs_of_json
+from app.wire.otlpvalues import Row
 from app.wire.table import Table
 
 OTLP: Final = "otlp"
@@ -100,7 +101,7 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
     """Count the records of an export once; gives what became of them, after they are committed."""
     try:
         with service.decodes:
-            plain = inflate(body, told.encoding, limit=service.policy.max_decoded_bytes)
+            plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
         with service.burden.carrying(0 if plain is body else len(plain)):
             return _exported(service, plain, told)
     except Problem as problem:
@@ -109,6 +110,8 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
         if watched is not None:
             said = "" if told.as_json is None else JSON if told.as_json else PROTOBUF
             samples.note(service, watched, problem, kind=OTLP, content_type=said, body=body)
+        if isinstance(problem, BadRequest):
+            check_encoding(told.encoding)
         raise
 
 

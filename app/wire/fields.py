@@ -6,6 +6,7 @@ The encoding is described in https://protobuf.dev/programming-guides/encoding/.
 from collections.abc import Iterator
 from typing import Final
 
+from app.errors import TooLarge
 from app.wire.faults import undecodable
 
 VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5
@@ -17,11 +18,15 @@ Field = tuple[int, int, int, int]
 """Number, wire type, and a span of the data; the span of a varint is its value and 0."""
 
 
-def parts(data: bytes, wanted: int, start: int, stop: int) -> list[tuple[int, int]]:
-    """Find the messages under one number."""
-    return [
-        (first, last) for number, kind, first, last in fields(data, start, stop) if number == wanted and kind == SIZED
-    ]
+def parts(data: bytes, wanted: int, start: int, stop: int, *, most: int) -> list[tuple[int, int]]:
+    """Find the messages under one number; TooLarge when there are more than so many."""
+    found: list[tuple[int, int]] = []
+    for number, kind, first, last in fields(data, start, stop):
+        if number == wanted and kind == SIZED:
+            if len(found) == most:
+                raise TooLarge("body-too-large", f"the message holds more than {most} parts of a kind")
+            found.append((first, last))
+    return found
 
 
 def fields(data: bytes, start: int, stop: int) -> Iterator[Field]:

@@ -27,9 +27,7 @@ class _Inflater(Protocol):
 
 def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
     """Give the decompressed body; its bytes decide, `encoding` is only checked for being known."""
-    declared = (encoding or "").strip().lower()
-    if declared not in ENCODINGS:
-        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {clip(ascii(declared))} is not gzip or zstd")
+    check_encoding(encoding)
     if body.startswith(GZIP_MAGIC):
         body = _gzip(body, limit)
     elif body.startswith(ZSTD_MAGIC):
@@ -37,6 +35,13 @@ def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
     if len(body) > limit:
         raise too_large(limit)
     return body
+
+
+def check_encoding(encoding: str | None) -> None:
+    """Refuse a Content-Encoding that is not spoken here."""
+    declared = (encoding or "").strip().lower()
+    if declared not in ENCODINGS:
+        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {clip(ascii(declared))} is not gzip or zstd")
 
 
 def too_large(limit: int) -> TooLarge:

@@ -2,10 +2,14 @@
 
 from typing import Any, Final
 
+from app.errors import TooLarge
 from app.wire.faults import undecodable
 from app.wire.jsontext import load_json
-from app.wire.otlp import DEPTH, NO_VALUE, Logs, Row, check_records, of_resource, row_of
+from app.wire.otlp import Logs, check_records, of_resource, row_of
+from app.wire.otlpvalues import DEPTH, NO_VALUE, Row
 
+MAX_CONTAINERS: Final = 1_000_000
+"""Objects and arrays in one export, counted before they become memory."""
 _TIMES: Final = ("timeUnixNano", "observedTimeUnixNano")
 _NO_TIME: Final = (None, 0, "", "0")
 _SPECIAL: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -13,6 +17,8 @@ _SPECIAL: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": f
 
 def logs_of_json(body: bytes, *, most: int) -> list[Logs]:
     """Read an ExportLogsServiceRequest of at most so many records."""
+    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS:
+        raise TooLarge("body-too-large", f"the export holds more than {MAX_CONTAINERS} objects and arrays")
     document = load_json(body)
     if not isinstance(document, dict):
         raise undecodable("the body is no OTLP export: not an object")

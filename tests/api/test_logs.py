@@ -151,7 +151,7 @@ def test_lying_types(model: Watched) -> None:
     for body, headers in (
         (text, PROTOBUF),
         (b"\n" + text, PROTOBUF),
-        (b" " + text, {}),
+        (b" " + text, {"Content-Encoding": "br"}),
         (made.SerializeToString(), JSON),
     ):
         assert model.call("POST", "/v1/logs", content=body, headers=headers).status_code == 200
@@ -219,6 +219,15 @@ def test_undecodable(model: Watched, body: bytes, headers: dict[str, str]) -> No
     else:
         assert answer.headers["content-type"] == "application/x-protobuf"
         assert Status.FromString(answer.content).code == 3
+
+
+def test_an_encoding_that_nobody_speaks(model: Watched) -> None:
+    """A body that cannot be read for its encoding is 415 and says so."""
+    answer = model.call(
+        "POST", "/v1/logs", content=b"\xff\x06\0\0sNaPpY", headers=PROTOBUF | {"Content-Encoding": "snappy"}
+    )
+    assert answer.status_code == 415
+    assert "snappy" in Status.FromString(answer.content).message
 
 
 def test_a_bomb_is_no_load(model: Watched) -> None:

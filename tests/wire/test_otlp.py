@@ -2,6 +2,8 @@
 
 import json
 import math
+import random
+import tracemalloc
 from http import HTTPStatus
 from typing import Any
 
@@ -13,12 +15,12 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from app.errors import BadRequest, TooLarge
-from app.wire import otlp
 from app.wire.bentoml import Bento, bento_of, strangers
 from app.wire.envelope import STAMP
 from app.wire.otlp import Logs, logs_of_protobuf
 from app.wire.otlpanswers import exported, failed
-from app.wire.otlpjson import logs_of_json
+from app.wire.otlpjson import MAX_CONTAINERS, logs_of_json
+from app.wire.otlpvalues import DEPTH, Row
 from wire.otlpmade import export, record
 
 SCALARS = (
@@ -35,7 +37,7 @@ def read(body: bytes, most: int = 1000) -> list[Logs]:
     return logs_of_protobuf(body, most=most)
 
 
-def rows(body: bytes) -> list[otlp.Row | None]:
+def rows(body: bytes) -> list[Row | None]:
     """The rows of an export of one resource."""
     (logs,) = read(body)
     return logs.rows
@@ -47,6 +49,52 @@ def test_protobuf(attributes: dict[str, Any], body: dict[str, Any]) -> None:
     made = export(({"service.name": "m", "service.version": "7"}, [record(attributes, body=body, time=NOON)]))
     expected = attributes | body | {STAMP: NOON // 1000}
     assert read(made.SerializeToString()) == [Logs("m", "7", [expected])]
+
+
+CHOICES: dict[str, list[Any]] = {
+    "d": [1.5, -0.0, math.inf, 1e300],
+    "i": [0, 1, 127, 128, 300, -1, 2**63 - 1, -(2**63)],
+    "b": [True, False],
+    "t": ["Oslo", "Rome", "Ås", "", "a much longer name", "x" * 200],
+    "m": [{"a": 1}, {"a": 2}, {}],
+    "n": [None],
+    "l": [[], [1]],
+}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_records_alike(seed: int) -> None:
+    """Records of one layout, which are read together, and strangers among them come back in their order."""
+    dice = random.Random(seed)
+    names = dice.sample(list(CHOICES), dice.randint(1, 7))
+    maps = [{name: dice.choice(CHOICES[name]) for name in names} for _ in range(60)]
+    for place in dice.sample(range(60), 10):
+        maps[place] = {"odd" * dice.randint(1, 3): dice.choice(CHOICES["i"])}
+    times = [dice.choice([0, 5000, NOON]) for _ in maps]
+    bodies = dice.random() < 0.5
+    made = [
+        record(None if bodies else one, body=one if bodies else None, time=at)
+        for one, at in zip(maps, times, strict=True)
+    ]
+    values = [{name: [] if name == "l" else value for name, value in one.items()} for one in maps]
+    expected = [one | ({STAMP: at // 1000} if at else {}) for one, at in zip(values, times, strict=True)]
+    assert rows(export(({}, made)).SerializeToString()) == expected
+
+
+def test_layouts_of_many_records() -> None:
+    """Attributes beside bodies, other severities, traces and texts of one length do not mislead the layout."""
+    made = []
+    for n in range(500):
+        one = record(
+            {"x": n / 7, "c": f"{n % 10}é", "k": n}, body={"x": float(n), "s": n % 3 == 0}, time=NOON + n, observed=1
+        )
+        one.severity_text = str(n % 3)
+        one.trace_id, one.span_id = n.to_bytes(16, "big"), n.to_bytes(8, "big")
+        made.append(one)
+    expected = [
+        {"x": float(n), "c": f"{n % 10}é", "k": n, "s": n % 3 == 0, STAMP: (NOON + n) // 1000} for n in range(500)
+    ]
+    assert rows(export(({}, made)).SerializeToString()) == expected
 
 
 @given(st.lists(MAPS.filter(bool), max_size=4))
@@ -174,10 +222,30 @@ def test_bounds() -> None:
         logs_of_json(b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{}]}]}]}', most=1)
     with pytest.raises(TooLarge):
         read(export(({}, [record({str(n): 1 for n in range(70_000)})])).SerializeToString())
+    with pytest.raises(TooLarge):
+        read(b"\x0a\0" * 1001)
+    with pytest.raises(TooLarge):
+        logs_of_json(b'{"resourceLogs":[' + b"{}," * MAX_CONTAINERS + b"{}]}", most=1)
     deep: Any = {"x": 1}
     for _ in range(25):
         deep = {"m": deep}
-    assert str(rows(export(({}, [record(deep)])).SerializeToString())).count("m") == otlp.DEPTH + 1
+    assert str(rows(export(({}, [record(deep)])).SerializeToString())).count("m") == DEPTH + 1
+
+
+def test_few_bytes_stay_little_memory() -> None:
+    """Empty records and empty attributes by the million end at a bound."""
+    for inner in (b"\x12\0" * 4_000_000, b"\x12" + varint(8_000_000) + b"\x32\0" * 4_000_000):
+        scope = b"\x12" + varint(len(inner)) + inner
+        tracemalloc.start()
+        with pytest.raises(TooLarge):
+            read(b"\x0a" + varint(len(scope)) + scope, most=200_000)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+        tracemalloc.stop()
+
+
+def varint(value: int) -> bytes:
+    """A number of seven bits a byte, least first."""
+    return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
 
 
 def test_answers() -> None:
