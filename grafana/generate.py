@@ -24,11 +24,14 @@ def files() -> dict[Path, str]:
 
 
 def dumped(board: Dashboard) -> str:
-    """A dashboard as JSON, without the keys that only interval variables have."""
+    """A dashboard as JSON, without the keys that only interval variables and older tables have."""
     tree = json.loads(json.dumps(board, cls=JSONEncoder))
     for variable in tree["templating"]["list"]:
         for key in ("auto", "auto_count", "auto_min"):
             variable.pop(key, None)
+    for panel in tree["panels"]:
+        if panel["type"] == "table":
+            panel["options"].pop("footer", None)
     return json.dumps(tree, indent=2, sort_keys=True) + "\n"
 
 
