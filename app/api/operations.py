@@ -13,6 +13,7 @@ from app.api.codes import CODES, title
 from app.api.context import HolderDep, ServiceDep, check_sight
 from app.api.json import Json
 from app.api.names import WantedModel
+from app.api.pieces import Pieces
 from app.api.problems import responses
 from app.metrics.page import of_models
 from app.monitor import operations
@@ -47,7 +48,7 @@ def metrics(request: Request, service: ServiceDep, holder: HolderDep) -> Respons
     if holder.models is not None:
         body = of_models(body, holder.models)
     headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-    return Response(body, headers=headers | ({"Content-Encoding": encoding} if encoding else {}))
+    return Pieces(body, headers=headers | ({"Content-Encoding": encoding} if encoding else {}))
 
 
 @router.get("/v1/limits", responses=answers(ANY))
