@@ -108,9 +108,13 @@ class NumericBins:
         """The search structure, built when first needed."""
         return Lookup.build(self.cuts)
 
+    @cached_property
+    def _pack(self) -> Pack:
+        return Pack.of([self.lookup], [0])
+
     def index(self, values: Doubles, state: NDArray[np.uint8] | None = None) -> Indices:
         """Give every row its bin number; any double and any state is lawful."""
-        pack = Pack.of([self.lookup], [0])
+        pack = self._pack
         values = np.ascontiguousarray(values, dtype=np.float64)
         out = np.empty(len(values), dtype=np.intp)
         scratch = np.empty((1, min(CHUNK, len(values))))

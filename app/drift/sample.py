@@ -12,6 +12,8 @@ Hashes = NDArray[np.uint64]
 
 BINS: Final = 50
 _EVERYTHING: Final = np.uint64(2**64 - 1)
+# Some more values than the cap are gathered before the surplus is dropped, so that few chunks pay for it.
+_SLACK: Final = 4
 _LARGEST: Final = float(np.finfo(np.float64).max)
 
 
@@ -32,8 +34,9 @@ class NumericSample:
     def __init__(self, cap: int) -> None:
         """Keep at most `cap` values."""
         self.cap = cap
-        self._values: Doubles = np.empty(0)
-        self._hashes: Hashes = np.empty(0, dtype=np.uint64)
+        self._values: list[Doubles] = [np.empty(0)]
+        self._hashes: list[Hashes] = [np.empty(0, dtype=np.uint64)]
+        self._held = 0
         self._bound = _EVERYTHING
         self._distinct: Doubles | None = np.empty(0)
 
@@ -48,25 +51,34 @@ class NumericSample:
         if self._bound < _EVERYTHING:
             low = hashes < self._bound
             values, hashes = values[low], hashes[low]
-        self._values = np.concatenate([self._values, values + 0.0])
-        self._hashes = np.concatenate([self._hashes, hashes])
-        if len(self._values) > self.cap:
-            kept = np.argpartition(self._hashes, self.cap)
-            self._bound = self._hashes[kept[self.cap]]
-            self._values, self._hashes = self._values[kept[: self.cap]], self._hashes[kept[: self.cap]]
+        self._values.append(values + 0.0)
+        self._hashes.append(hashes)
+        self._held += len(values)
+        if self._held > self.cap + self.cap // _SLACK:
+            self._kept()
+
+    def _kept(self) -> Doubles:
+        """Drop all but the rows with the smallest hashes."""
+        values, hashes = np.concatenate(self._values), np.concatenate(self._hashes)
+        if len(values) > self.cap:
+            kept = np.argpartition(hashes, self.cap)
+            self._bound = hashes[kept[self.cap]]
+            values, hashes = values[kept[: self.cap]], hashes[kept[: self.cap]]
+        self._values, self._hashes, self._held = [values], [hashes], len(values)
+        return values
 
     def bins(self) -> NumericBins:
         """Cut at the quantiles k/50; values that are few or heavy have bins of their own."""
         if self._distinct is not None:
             return NumericBins.between(np.empty(0), self._distinct)
-        values = np.sort(self._values)
+        values = np.sort(self._kept())
         ranks = (np.arange(1, BINS) * len(values) + BINS - 1) // BINS - 1
         distinct, counts = np.unique(values, return_counts=True)
         return NumericBins.between(values[ranks], distinct[counts * BINS >= len(values)])
 
     def scale(self) -> float:
         """A robust standard deviation: by the quartiles, else the outer twentieths, else the plain one, else 1."""
-        values = self._values
+        values = self._kept()
         if not len(values):
             return 1.0
         p05, p25, p75, p95 = np.quantile(values * 0.5, [0.05, 0.25, 0.75, 0.95]).tolist()

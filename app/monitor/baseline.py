@@ -71,6 +71,8 @@ class BaselineRows:
         """Read the rows once to place the bins; Refused without a row."""
         fits: list[Fit] = []
         self._infer()
+        numbers = frozenset(name for name, (kind, _) in self._kinds.items() if kind is Kind.NUMERIC)
+        self._rows = replace(self._rows, numbers=numbers)
         names = dict.fromkeys(self._kinds)
         fits.append(Fit([(name, *self._kinds[name]) for name in names]))
         starts: set[int] = set()

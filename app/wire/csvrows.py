@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import pyarrow as pa
@@ -38,24 +38,35 @@ def header(head: bytes) -> list[str]:
     return names
 
 
-def open_reader(
-    source: Any, width: int, *, block: int, ragged: Callable[[int], object]
+def open_reader(  # noqa: PLR0913 - the options of a reader
+    source: Any,
+    width: int,
+    *,
+    block: int,
+    ragged: Callable[[int | None], object],
+    doubles: Collection[int] = (),
+    threads: bool = False,
 ) -> pyarrow.csv.CSVStreamingReader:
-    """Read UTF-8 cells in blocks, telling the row number, from 0, of every line of another width."""
+    """Read UTF-8 cells in blocks, telling the row number, from 0, of every line of another width.
+
+    `doubles` are columns to be read as numbers; a cell that is none ends the reading. With `threads` the number of a
+    row is not known.
+    """
     names = [str(n) for n in range(width)]
+    types = {name: pa.float64() if place in doubles else pa.string() for place, name in enumerate(names)}
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        ragged(row.number - NAMES_AND_FIRST)
+        ragged(None if row.number is None else row.number - NAMES_AND_FIRST)
         return "skip"
 
     return pyarrow.csv.open_csv(
         source,
         read_options=pyarrow.csv.ReadOptions(
-            use_threads=False, block_size=block, column_names=names, skip_rows_after_names=1
+            use_threads=threads, block_size=block, column_names=names, skip_rows_after_names=1
         ),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
+            column_types=types,
             check_utf8=False,
             null_values=[""],
             strings_can_be_null=True,
@@ -67,7 +78,8 @@ def open_reader(
 def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int]) -> Table:
     """Make a table of cells; `ragged` are the numbers of the refused rows among them."""
     rows = sum(batch.num_rows for batch in batches)
-    cells = [pa.chunked_array([batch.column(n) for batch in batches], pa.string()) for n in range(len(names))]
+    kinds = batches[0].schema.types if batches else [pa.string()] * len(names)
+    cells = [pa.chunked_array([batch.column(n) for batch in batches], kind) for n, kind in enumerate(kinds)]
     received = rows + len(ragged)
     return Table(
         rows=rows,
@@ -82,7 +94,7 @@ def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: l
 def table_of_csv(body: bytes) -> Table:
     """Make a table of a whole CSV body."""
     names = header(body[:HEADER_BYTES])
-    ragged: list[int] = []
+    ragged: list[int | None] = []
     text = repaired(body)
     ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
     try:
@@ -90,4 +102,4 @@ def table_of_csv(body: bytes) -> Table:
         batches = list(reader)
     except pa.ArrowInvalid as error:
         raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
-    return table_of_cells(names, batches, ragged=ragged)
+    return table_of_cells(names, batches, ragged=[row for row in ragged if row is not None])

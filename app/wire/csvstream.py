@@ -1,30 +1,49 @@
 """CSV files of any size, block by block."""
 
+import math
+import re
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.wire.csvrows import HEADER_BYTES, header, open_reader, table_of_cells
 from app.wire.faults import clip, undecodable
 from app.wire.sources import Plain
 from app.wire.table import Table
 
-BLOCK: Final = 8 << 20
+# Larger blocks fall out of the cache and read at half the speed.
+BLOCK: Final = 2 << 20
 LARGEST_BLOCK: Final = 128 << 20
+SECOND_LOOKS: Final = 8
+
+_COLUMN: Final = re.compile(r"In CSV column #([0-9]+): ")
+
+
+class _OddError(Exception):
+    """Something that only a slower look can tell."""
 
 
 class CsvFile:
-    """One pass over a CSV file; a row longer than a block is read with larger blocks."""
+    """One pass over a CSV file; a row longer than a block is read with larger blocks.
 
-    def __init__(self, path: Path, *, block: int = BLOCK) -> None:
+    Columns named in `doubles` are read as numbers by all cores, as long as every cell is one; a second look from the
+    start takes the others as text, and a file with lines of another width in one thread, which can count them.
+    """
+
+    def __init__(self, path: Path, *, block: int = BLOCK, doubles: Collection[str] = ()) -> None:
         """Read the header and nothing else."""
         self._path = path
         self._block = block
         with Plain(path) as plain:
             self._names = header(plain.read(HEADER_BYTES))
+        self._doubles = {place for place, name in enumerate(self._names) if name in doubles}
+        self._looks = SECOND_LOOKS
+        self._threads = True
+        self._uncounted = False
         self._kept = 0
         self._position = 0
         self._ragged: list[int] = []
@@ -32,33 +51,77 @@ class CsvFile:
 
     def tables(self) -> Iterator[Table]:
         """Give the rows in order, numbered within their table; refused rows at the very end make one without rows."""
-        block = self._block
         while True:
             try:
-                yield from self._pass(block)
+                yield from self._pass()
+            except _OddError:
+                continue
             except pa.ArrowInvalid as error:
-                if "straddling" not in str(error) or block >= LARGEST_BLOCK:
-                    raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
-                block *= 4
+                self._look_again(error)
             else:
                 break
         if self._ragged:
             yield table_of_cells(self._names, [], ragged=[row - self._position for row in self._ragged])
 
-    def _pass(self, block: int) -> Iterator[Table]:
+    def _look_again(self, error: pa.ArrowInvalid) -> None:
+        """Choose another way to read what could not be read."""
+        odd = _COLUMN.search(str(error))
+        if odd is not None and int(odd[1]) in self._doubles:
+            self._as_text({int(odd[1])})
+        elif "straddling" in str(error) and self._block < LARGEST_BLOCK:
+            self._block *= 4
+        else:
+            raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
+
+    def _as_text(self, odd: Collection[int]) -> None:
+        """Read some columns as text from now on, and all of them when this happens often."""
+        self._looks -= 1
+        self._doubles = self._doubles.difference(odd) if self._looks else set()
+
+    def _pass(self) -> Iterator[Table]:
         """Read from the start, skipping the rows that were given before."""
         skip, self._ragged = self._kept, []
         with Plain(self._path, text=True) as plain:
             source = pa.PythonFile(plain, mode="r")
-            for batch in open_reader(source, len(self._names), block=block, ragged=self._refuse):
-                fresh = batch.slice(min(skip, batch.num_rows))
-                skip -= batch.num_rows - fresh.num_rows
-                self.consumed = plain.consumed
-                if fresh.num_rows:
-                    yield self._table(fresh)
+            reader = open_reader(
+                source,
+                len(self._names),
+                block=self._block,
+                ragged=self._refuse,
+                doubles=self._doubles,
+                threads=self._threads,
+            )
+            try:
+                for batch in reader:
+                    fresh = batch.slice(min(skip, batch.num_rows))
+                    skip -= batch.num_rows - fresh.num_rows
+                    self.consumed = plain.consumed
+                    self._check_lines()
+                    if fresh.num_rows:
+                        self._check_numbers(fresh)
+                        yield self._table(fresh)
+                self._check_lines()
+            finally:
+                reader.close()
 
-    def _refuse(self, row: int) -> None:
-        if row >= self._position:
+    def _check_lines(self) -> None:
+        """Look again when threads met a line of another width: it lies ahead, for it would have been met before."""
+        if self._uncounted:
+            self._threads = self._uncounted = False
+            raise _OddError
+
+    def _check_numbers(self, batch: pa.RecordBatch) -> None:
+        """Look again at NaN, which other words than NaN may have become."""
+        sums = {place: pc.sum(batch.column(place)).as_py() for place in self._doubles}
+        odd = {place for place, total in sums.items() if total is not None and math.isnan(total)}
+        if odd:
+            self._as_text(odd)
+            raise _OddError
+
+    def _refuse(self, row: int | None) -> None:
+        if row is None:
+            self._uncounted = True
+        elif row >= self._position:
             insort(self._ragged, row)
 
     def _table(self, batch: pa.RecordBatch) -> Table:

@@ -36,13 +36,14 @@ class RowsFile:
     """A file of rows that can be read more than once, each time in tables of bounded size.
 
     The numbers of rows count on from table to table. `json_limit` bounds what must be read whole: one JSON
-    value, one line. `row_count` is what the sender counted.
+    value, one line. `row_count` is what the sender counted, `numbers` names columns that are better read as numbers.
     """
 
     path: Path
     content_type: str | None = None
     json_limit: int = MAX_DECODED
     row_count: int | None = None
+    numbers: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -108,7 +109,7 @@ class RowsFile:
                 yield table_of_lines(rest)
 
     def _csv(self, progress: Progress) -> Iterator[Table]:
-        file = CsvFile(self.path)
+        file = CsvFile(self.path, doubles=self.numbers)
         for table in file.tables():
             progress(file.consumed)
             yield table

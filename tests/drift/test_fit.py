@@ -132,7 +132,7 @@ def test_a_sample_is_bounded_and_the_same_for_any_chunks() -> None:
         sample = NumericSample(5000)
         for rows in np.array_split(np.arange(len(values)), parts):
             sample.add(values[rows], row_hashes(int(rows[0]), len(rows)))
-        assert len(sample._values) == 5000
+        assert sum(map(len, sample._values)) <= 2 * 6250 + 60_000 / parts
         edges.append(sample.bins().upper[:-1])
     np.testing.assert_array_equal(edges[0], edges[1])
     np.testing.assert_allclose(np.searchsorted(np.sort(values), edges[0]) / 60_000, np.arange(1, 50) / 50, atol=0.02)
