@@ -100,10 +100,14 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
     return receipt
 
 
-def delivery(service: Service, model: str, *, shipment: Shipment, kind: str) -> dict[str, Any]:
-    """Record rows that a foreign sender delivered; gives the receipt, `kind` is the sender's word in the metrics."""
+def delivery(service: Service, model: str, *, shipment: Shipment, kind: str, repeated: bool = True) -> dict[str, Any]:
+    """Record rows that a foreign sender delivered; gives the receipt.
+
+    `kind` is the sender's word in the metrics, `repeated` tells that a duplicate would be the sender's doing.
+    """
     receipt = record.record_batch(service, model, shipment)
-    _count_rows(service, model, kind, receipt=receipt)
+    if repeated or not receipt["duplicate"]:
+        _count_rows(service, model, kind, receipt=receipt)
     return receipt
 
 

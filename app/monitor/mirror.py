@@ -11,12 +11,15 @@ from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
 from app.monitor.senders import side_of
 from app.monitor.service import Service
+from app.wire.faults import check_row_count
 from app.wire.inflate import inflate
 from app.wire.names import BATCH_ID_BYTES, lawful
 from app.wire.senders.calls import read_request
 from app.wire.table import Table
 
 _DIGEST: Final = 16
+_LENGTH: Final = "inference-header-content-length"
+_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Copy:
     content_type: str
     header_length: int | None
     version: str | None
+    row_count: int | None = None
     backfill: bool = False
     at_us: int | None = None
     received_us: int | None = None
@@ -42,7 +46,9 @@ class Copy:
     def table(self, watched: Watched) -> Table:
         """Read the rows."""
         side = side_of(watched, Role.FEATURE)
-        return read_request(self.body, self.content_type, header_length=self.header_length, side=side)
+        table = read_request(self.body, self.content_type, header_length=self.header_length, side=side)
+        check_row_count(table.received, self.row_count)
+        return table
 
 
 def batch_id_of(headers: Mapping[str, str]) -> str | None:
@@ -51,6 +57,12 @@ def batch_id_of(headers: Mapping[str, str]) -> str | None:
     if not sent:
         return None
     return sent if lawful(sent, limit=BATCH_ID_BYTES) else hashlib.sha256(sent.encode("latin-1", "replace")).hexdigest()
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    """Read a header that should be a whole number; None when it is not."""
+    told = headers.get(name, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < _DIGITS else None
 
 
 def receive(  # noqa: PLR0913 - a request is all of it
@@ -71,9 +83,8 @@ def receive(  # noqa: PLR0913 - a request is all of it
             with service.decodes:
                 plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
             with service.burden.carrying(0 if plain is body else len(plain)):
-                told = headers.get("inference-header-content-length", "")
-                length = int(told) if told.isascii() and told.isdigit() and len(told) < 12 else None  # noqa: PLR2004
-                copy = Copy(batch_id, plain, content_type, length, version)
+                length, rows = (_number(headers, name) for name in (_LENGTH, "x-row-count"))
+                copy = Copy(batch_id, plain, content_type, length, version, rows)
                 receipt = ingest.delivery(service, model, shipment=copy, kind=kind)
         except (BadRequest, Refused) as problem:
             samples.note(service, watched, problem, kind=kind, content_type=content_type, body=body)

@@ -178,7 +178,7 @@ def _forget(service: Service, parts: Sequence[Stored]) -> None:
 def _count(service: Service, watched: Watched, call: Call, *, unpaired: bool) -> None:
     name, kind = watched.model.name, call.sender.value
     try:
-        receipt = ingest.delivery(service, name, shipment=call, kind=kind)
+        receipt = ingest.delivery(service, name, shipment=call, kind=kind, repeated=not unpaired)
     except (BadRequest, Refused, NotFound) as problem:
         _refused(service, name, call, problem)
         return
@@ -210,6 +210,8 @@ def sweep(service: Service) -> int:
             found = {part.model_id: models.get(conn, part.model_id) for parts in pairs for part in parts[:1]}
             held = pairing.held(conn)
         service.waiting.settle(held)
+        if not pairs:
+            return 0
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="driftgauge-sweep") as pool:
             done = list(pool.map(lambda parts: _swept(service, found[parts[0].model_id], parts), pairs))
         counted = [part for parts, over in zip(pairs, done, strict=True) if over for part in parts]

@@ -178,7 +178,7 @@ def _header_length(attributes: Mapping[str, str]) -> int | None:
 
 
 def _modelmesh(value: dict[str, Any]) -> Event:
-    kind, identity, model = value.get("kind"), value.get("id"), value.get("modelid")
+    kind, identity, model = str(value.get("kind")).lower(), value.get("id"), value.get("modelid")
     if kind not in {Half.REQUEST, Half.RESPONSE} or not isinstance(model, str) or not isinstance(identity, str):
         raise undecodable("a payload holds id, modelid, kind (request or response) and data")
     return Event(
@@ -191,4 +191,5 @@ def _modelmesh(value: dict[str, Any]) -> Event:
         content_type=GRPC,
         header_length=None,
         body=_unbase64(value.get("data")),
+        failed=kind == Half.RESPONSE and value.get("status") not in {None, "", "OK"},
     )
