@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
+import yaml
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -117,6 +118,21 @@ def test_no_scrape_sees_half_a_window(pair: Pair) -> None:
             assert len(means) in {0, len(features)}
             seen |= values
     assert len(seen) >= 6
+
+
+def test_rules_tell_the_budgets_in_force(pair: Pair) -> None:
+    """With the service's address the rules name its models; without an answer they are the same rules."""
+    first, _ = pair
+    model(first, "paid", ("x",))
+    first.client.put("/v1/models/paid/alert-budget", json={"pages_per_month": 2.5}).raise_for_status()
+    told = first.run("rules", "--url", first.url)
+    assert told.returncode == 0, told.stderr
+    assert '# "paid": 2.5 pages a month\n' in told.stdout
+    alone = first.run("rules", "--url", "http://127.0.0.1:9")
+    assert alone.returncode == 0
+    assert "the models are not told" in alone.stderr
+    one, other = (yaml.safe_load(text.replace(first.url, "http://127.0.0.1:9")) for text in (told.stdout, alone.stdout))
+    assert one == other
 
 
 def test_a_page_outlives_its_database(pair: Pair) -> None:
