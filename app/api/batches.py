@@ -41,7 +41,7 @@ Dedupe = Annotated[
     Literal["body"] | None,
     Query(description="`body`: the same bytes are the same batch, as log shippers retry; theirs are without asking."),
 ]
-SHIPPERS: Final = ("Fluent-Bit", "Vector/")
+SHIPPERS: Final = ("fluent-bit", "vector/")
 RowCount = Annotated[int | None, Header(alias="X-Row-Count", ge=0, description="Rows in the body.")]
 
 
@@ -75,7 +75,7 @@ async def post_batch(
     dedupe: Dedupe = None,
 ) -> Response:
     """Count a batch of rows; without an Idempotency-Key or `dedupe=body` a retry counts twice."""
-    shipped = dedupe is not None or request.headers.get("user-agent", "").startswith(SHIPPERS)
+    shipped = dedupe is not None or request.headers.get("user-agent", "").lower().startswith(SHIPPERS)
     key = idempotency_key if idempotency_key is not None or shipped else uuid.uuid4().hex
     if key is not None:
         check_name(key, "Idempotency-Key", limit=BATCH_ID_BYTES)

@@ -29,10 +29,11 @@ def batch() -> None:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the rows of a file."""
+    """What became of the rows of some files; conflicts are batches whose ids were used for other rows before."""
 
     batches: int = 0
     duplicates: int = 0
+    conflicts: int = 0
     rows: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
 
     def add(self, receipt: dict[str, Any]) -> None:
@@ -81,8 +82,12 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
             sent.refuse(parcel.refused)
             if receipt is not None:
                 sent.add(receipt)
+            elif parcel.body is not None:
+                sent.conflicts += 1
         bar.update(task, completed=total)
     typer.echo(json.dumps({"batches": sent.batches, "duplicates": sent.duplicates, "rows": sent.rows}))
+    if sent.conflicts:
+        console.print(f"{sent.conflicts} batches were sent before with other rows, which still count.")
     if sent.rows["late"] and not backfill:
         console.print(f"{sent.rows['late']} rows came too late for their windows; --backfill takes rows of any age.")
 

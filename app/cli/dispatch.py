@@ -9,15 +9,18 @@ from urllib.parse import quote
 
 from app.cli.client import Client
 from app.cli.parcels import Parcel
+from app.errors import Problem
 
 CONNECTIONS: Final = 4
 WAITING: Final = 2 * CONNECTIONS
+
+REUSED: Final = "batch-id-reused"
 
 Receipt = dict[str, Any]
 
 
 class Dispatch:
-    """Sends batches over a few connections."""
+    """Sends batches over a few connections; one whose id was used for other bytes is given back without a receipt."""
 
     def __init__(self, clients: Sequence[Client], *, model: str, version: str | None, backfill: bool) -> None:
         self._clients: queue.SimpleQueue[Client] = queue.SimpleQueue()
@@ -52,6 +55,10 @@ class Dispatch:
             receipt: Receipt = client.call(
                 "PUT", f"{self._folder}/{quote(parcel.id, safe='')}", query=query, body=parcel.body
             )
+        except Problem as problem:
+            if problem.code != REUSED:
+                raise
+            return None
         finally:
             self._clients.put(client)
         return receipt

@@ -221,11 +221,32 @@ def test_folders_of_rows(tmp_path: Path) -> None:
     assert len({one.id for one in made([tmp_path])}) == 2
 
 
+def test_halves_by_file_name(tmp_path: Path) -> None:
+    """Where a record does not say which half of which call it is, its file's name does."""
+    for kind, body in (("request", b'{"instances":[[1,"a"]]}'), ("response", b'{"predictions":[2]}')):
+        record = {"bytes": base64.b64encode(body).decode(), "contentType": "application/json"}
+        (tmp_path / f"call-7-{kind}.json").write_text(json.dumps(record))
+    (found,) = made([tmp_path], Form.KSERVE_BLOB)
+    assert rows(found) == [{"x": 1, "c": "a", "score": 2}]
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """One service for all tests of this file."""
     with Service({"DRIFTGAUGE_EVALUATE_INTERVAL": "1h"}) as running:
         yield running
+
+
+def sent(service: Service, path: Path, model: str) -> "subprocess.CompletedProcess[str]":
+    """Send a file as history."""
+    return subprocess.run(
+        command("batch", "send", str(path), "--model", model, "--url", service.url, "--backfill"),
+        env=environment(service.data_dir) | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
 
 def test_sent_twice_counts_once(service: Service, tmp_path: Path) -> None:
@@ -237,14 +258,7 @@ def test_sent_twice_counts_once(service: Service, tmp_path: Path) -> None:
     path = lines(tmp_path / "12-00.jsonl", CAPTURE)
     answers = []
     for _ in range(2):
-        done = subprocess.run(
-            command("batch", "send", str(path), "--model", name, "--url", service.url, "--backfill"),
-            env=environment(service.data_dir),
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = sent(service, path, name)
         assert done.returncode == 0, done.stderr
         answers.append(json.loads(done.stdout))
     assert answers[0]["rows"] == {"received": 8, "accepted": 7, "late": 0, "future": 0, "rejected": 1}
@@ -252,3 +266,7 @@ def test_sent_twice_counts_once(service: Service, tmp_path: Path) -> None:
     (window,) = service.client.get(f"/v1/models/{name}/windows").json()
     assert window["rows"] == 7
     assert service.client.get(f"/v1/models/{name}/batches/e3").json()["rows"]["accepted"] == 1
+    changed = {**CAPTURE[3], "captureData": CAPTURE[2]["captureData"]}
+    done = sent(service, lines(path, [changed, CAPTURE[0]]), name)
+    assert "1 batches were sent before with other rows" in done.stderr
+    assert json.loads(done.stdout)["duplicates"] == 1

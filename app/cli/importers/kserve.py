@@ -17,6 +17,7 @@ from app.cli.parcels import Parcel, Read
 from app.errors import BadRequest
 
 KEYS: Final = frozenset({"bytes", "reqType", "id"})
+_REQUEST, _RESPONSE = HALVES = ("request", "response")
 WAITING_BYTES: Final = 128 << 20
 
 
@@ -55,7 +56,7 @@ def parcels(paths: Sequence[Path], schema: Schema, *, read: Read) -> Iterator[Pa
     waiting, done = Waiting(), 0
     for path in sorted(paths):
         for number, record in enumerate(records(path, read=partial(onwards, read, done))):
-            yield from _met(waiting, _half(path, number, record), record, schema)
+            yield from _met(waiting, _half(path, number, record), _key(path, record), schema)
         done += path.stat().st_size
         while waiting.bytes > WAITING_BYTES:
             yield from _alone(waiting, next(iter(waiting.halves)), schema)
@@ -68,25 +69,32 @@ def onwards(read: Read, done: int, part: int) -> None:
     read(done + part)
 
 
-def _met(waiting: Waiting, half: _Half | None, record: Mapping[str, Any], schema: Schema) -> Iterator[Parcel]:
+def _key(path: Path, record: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Tell which half of which call a record is, by itself or by the name of its file."""
+    stem, _, last = path.stem.rpartition("-")
+    kind, name = str(record.get("reqType") or last).lower(), str(record.get("id") or stem)
+    half = next((half for half in HALVES if kind.endswith(half)), None)
+    return (name, half) if name and half else None
+
+
+def _met(waiting: Waiting, half: _Half | None, key: tuple[str, str] | None, schema: Schema) -> Iterator[Parcel]:
     """Pair a half with the one that waits for it, or let it wait."""
-    kind, name = str(record.get("reqType", "")).lower(), record.get("id")
-    if half is None or not isinstance(name, str) or not kind.endswith(("request", "response")):
+    if half is None or key is None:
         yield Parcel("", None, 1)
         return
-    mine, other = ("request", "response") if kind.endswith("request") else ("response", "request")
-    found = waiting.take((name, other))
+    name, mine = key
+    found = waiting.take((name, _RESPONSE if mine == _REQUEST else _REQUEST))
     if found is None:
-        waiting.put((name, mine), half)
+        waiting.put(key, half)
     else:
-        request, response = (half, found) if mine == "request" else (found, half)
+        request, response = (half, found) if mine == _REQUEST else (found, half)
         yield _parcel(request, response, schema)
 
 
 def _alone(waiting: Waiting, key: tuple[str, str], schema: Schema) -> Iterator[Parcel]:
     """Let a half go by itself: a request has no predictions, a response no rows."""
     half = waiting.take(key)
-    if half is not None and key[1] == "request":
+    if half is not None and key[1] == _REQUEST:
         yield _parcel(half, None, schema)
 
 
