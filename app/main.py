@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -28,6 +29,7 @@ from app.api import (
 )
 from app.api.auth import Authentication, Door
 from app.api.edge import Edge
+from app.api.express import Express
 from app.api.gate import Bounds, Quotas
 from app.api.intake import Intake
 from app.api.rawpath import RawPath
@@ -205,6 +207,8 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     bounds = Bounds(settings.max_document_bytes, settings.body_timeout / 1e6, settings.request_deadline / 1e6)
     gate.mount(app, routes, bounds=bounds, quotas=quotas, instruments=service.instruments)
     problems.install(app)
+    gated = partial(gate.Gate, bounds=bounds, quotas=quotas, instruments=service.instruments)
+    app.add_middleware(Express, service=service, intake=app.state.intake, gated=gated)
     app.add_middleware(Shield)
     openapi.install(app)
     app.add_middleware(Authentication, door=door)

@@ -60,7 +60,7 @@ async def put_batch(
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(batch_id, request.headers, version=version, backfill=backfill, rows=x_row_count)
         receipt = await roads.batch(service, model, envelope=envelope, body=body)
-    return _counted(request, receipt)
+    return counted(request, receipt)
 
 
 @router.post("/v1/models/{model}/batches", responses=PROBLEMS, openapi_extra=ROWS)
@@ -84,7 +84,7 @@ async def post_batch(
             key, request.headers, version=version, backfill=False, rows=x_row_count, shipped=shipped
         )
         receipt = await roads.batch(service, model, envelope=envelope, body=body)
-    return _counted(request, receipt)
+    return counted(request, receipt)
 
 
 @router.head("/v1/models/{model}/batches", include_in_schema=False)
@@ -117,10 +117,10 @@ async def put_histograms(
     async with intake.body(request) as body:
         envelope = ingest.Envelope.of(batch_id, request.headers, version=None, backfill=backfill, rows=None)
         receipt = await roads.histograms(service, model, envelope=envelope, body=body)
-    return _counted(request, receipt)
+    return counted(request, receipt)
 
 
-def _counted(request: Request, receipt: dict[str, Any]) -> Response:
+def counted(request: Request, receipt: dict[str, Any]) -> Response:
     """Answer with the receipt, and tell the quota how many rows it is about."""
     request.state.rows = receipt["rows"]["received"]
     return Json(receipt)

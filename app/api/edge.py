@@ -1,7 +1,7 @@
 """The outermost layer: an id for each request, and headers that every answer carries."""
 
+import random
 import re
-import uuid
 from typing import Final
 
 import structlog
@@ -25,7 +25,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         sent = Headers(scope=scope).get("x-request-id", "")
-        request_id = sent if _LAWFUL.fullmatch(sent) else f"req_{uuid.uuid4().hex}"
+        request_id = sent if _LAWFUL.fullmatch(sent) else f"req_{random.getrandbits(128):032x}"
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def named(message: Message) -> None:

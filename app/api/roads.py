@@ -1,7 +1,10 @@
 """Going down a road from the event loop: no thread waits for a commit, and a short road needs none at all."""
 
 import asyncio
+import threading
+import weakref
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -54,7 +57,46 @@ def _step(road: Road, found: Outcome | Exception | None) -> Future[Outcome] | di
 
 
 async def _settled(future: Future[Outcome]) -> Outcome | Exception:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[Outcome] = loop.create_future()
+    answers = _ANSWERS.get(loop) or _ANSWERS.setdefault(loop, _Answers(loop))
+    future.add_done_callback(partial(answers.put, waiter))
     try:
-        return await asyncio.wrap_future(future)
+        return await waiter
     except Problem as problem:
         return problem
+    finally:
+        future.cancel()
+
+
+class _Answers:
+    """Brings what the committer found to an event loop, all of a group at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._lock = threading.Lock()
+        self._found: list[tuple[asyncio.Future[Outcome], Future[Outcome]]] = []
+
+    def put(self, waiter: asyncio.Future[Outcome], future: Future[Outcome]) -> None:
+        """Take an answer from any thread."""
+        with self._lock:
+            self._found.append((waiter, future))
+            first = len(self._found) == 1
+        loop = self._loop()
+        if first and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._give)
+
+    def _give(self) -> None:
+        with self._lock:
+            found, self._found = self._found, []
+        for waiter, future in found:
+            if waiter.done() or future.cancelled():
+                continue
+            error = future.exception()
+            if error is None:
+                waiter.set_result(future.result())
+            else:
+                waiter.set_exception(error)
+
+
+_ANSWERS: Final[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Answers]] = weakref.WeakKeyDictionary()
