@@ -68,8 +68,9 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
             pool_size=connections,
             prepared_statements=settings.prepared_statements,
             deadline_s=settings.database_deadline / 1e6,
+            ping=ping,
         )
-        for connections in (settings.database_connections, 1)
+        for connections, ping in ((settings.database_connections, True), (1, False))  # the committer tries twice anyway
     )
     stack.callback(database.close)
     stack.callback(own.close)
@@ -180,6 +181,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     app.state.intake = Intake(settings.max_body_bytes, service.burden)

@@ -59,14 +59,26 @@ class Catalog:
         self._watched: dict[str, tuple[float, Watched]] = {}
         self._absent: dict[str, float] = {}
         self._baselines: OrderedDict[int, Baseline] = OrderedDict()
+        self._asked: set[str] = set()
         self._gaps: dict[int, int | None] = {}
 
     def watched(self, name: str, *, fresh: bool = False) -> Watched:
         """Give a model by name; NotFound when there is none. One without a baseline is looked at each time."""
-        now = time.monotonic()
         entry = self._watched.get(name)
-        if entry is not None and entry[1].schedule and not fresh and now - entry[0] < self._ttl_s:
+        if entry is not None and entry[1].schedule and not fresh and self._holds(name, entry[0]):
             return entry[1]
+        self._asked.add(name)
+        try:
+            return self._read(name)
+        finally:
+            self._asked.discard(name)
+
+    def _holds(self, name: str, read_s: float) -> bool:
+        """Tell whether an entry is young enough; while somebody reads it anew it may be twice as old."""
+        return time.monotonic() - read_s < self._ttl_s * (2 if name in self._asked else 1)
+
+    def _read(self, name: str) -> Watched:
+        now = time.monotonic()
         with self._database.snapshot() as conn:
             model = models.find(conn, name)
             schedule = () if model is None else baselines.schedule(conn, model.id)
@@ -94,7 +106,7 @@ class Catalog:
     def at_hand(self, name: str) -> bool:
         """Tell whether a model and the baseline that holds now can be given without a look into the database."""
         entry = self._watched.get(name)
-        if entry is None or time.monotonic() - entry[0] >= self._ttl_s - AT_HAND_MARGIN_S:
+        if entry is None or not self._holds(name, entry[0] - AT_HAND_MARGIN_S):
             return False
         return any(activation.baseline_id in self._baselines for activation in entry[1].schedule[-1:])
 

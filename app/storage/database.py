@@ -27,7 +27,7 @@ _SAFETY: Final = ("fsync", "full_page_writes")
 class Database:
     """A pool of connections to one Postgres."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings
         self,
         url: str,
         *,
@@ -35,9 +35,15 @@ class Database:
         prepared_statements: bool = False,
         deadline_s: float = 30.0,
         application_name: str = "driftgauge",
+        ping: bool = True,
     ) -> None:
+        """Prepare a pool; without `ping` a connection that died since its last use is noticed when it is used."""
         self.engine = engine_for(
-            url, pool_size=pool_size, prepared_statements=prepared_statements, application_name=application_name
+            url,
+            pool_size=pool_size,
+            prepared_statements=prepared_statements,
+            application_name=application_name,
+            ping=ping,
         )
         self._deadline_s = deadline_s
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -150,7 +156,12 @@ def parse_url(url: str) -> URL:
 
 
 def engine_for(
-    url: str, *, pool_size: int = 1, prepared_statements: bool = False, application_name: str = "driftgauge"
+    url: str,
+    *,
+    pool_size: int = 1,
+    prepared_statements: bool = False,
+    application_name: str = "driftgauge",
+    ping: bool = True,
 ) -> Engine:
     """An engine whose connections fail soon rather than late."""
     options = {
@@ -168,7 +179,7 @@ def engine_for(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         pool_use_lifo=True,
         hide_parameters=True,
     )

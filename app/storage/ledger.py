@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, select, text
 
 from app import failpoints
 from app.storage import codec, reservoirs, statements, tables
@@ -223,21 +223,20 @@ def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
             added = Payload(delta.rows, delta.counts, delta.sums)
             sums[key] = added if so_far is None else so_far + added
             newest[key] = max(newest.get(key, 0), delivery.received_us)
-    rows = [
-        {
-            "model_id": key[0],
-            "baseline_id": key[1],
-            "version": key[2],
-            "window_start": key[3],
-            "rows": payload.rows,
-            "payload": codec.encode(payload),
-            "received_at": newest[key],
-            "novelties": noted.get(key),
-        }
-        for key, payload in sums.items()
-    ]
-    if rows:
-        conn.execute(insert(tables.delta_journal), rows)
+    if sums:
+        conn.execute(
+            statements.JOURNAL,
+            {
+                "models": [key[0] for key in sums],
+                "baselines": [key[1] for key in sums],
+                "versions": [key[2] for key in sums],
+                "starts": [to_datetime(key[3]) for key in sums],
+                "rows": [payload.rows for payload in sums.values()],
+                "payloads": [codec.encode(payload) for payload in sums.values()],
+                "received": [to_datetime(newest[key]) for key in sums],
+                "novelties": [noted.get(key) for key in sums],
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)

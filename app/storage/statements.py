@@ -34,6 +34,15 @@ ON CONFLICT DO NOTHING
 RETURNING model_id, batch_id
 """)
 
+JOURNAL: Final = text("""
+INSERT INTO delta_journal (model_id, baseline_id, version, window_start, rows, payload, received_at, novelties)
+SELECT * FROM unnest(
+    CAST(:models AS integer[]), CAST(:baselines AS integer[]), CAST(:versions AS text[]),
+    CAST(:starts AS timestamptz[]), CAST(:rows AS bigint[]), CAST(:payloads AS bytea[]),
+    CAST(:received AS timestamptz[]), CAST(:novelties AS bytea[])
+)
+""")
+
 PRUNE: Final = text("""
 WITH gone AS (
     DELETE FROM batch_ledger WHERE ctid = ANY (ARRAY(
