@@ -1,10 +1,13 @@
 """The shares of windows beside the shares that their reference expects."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from app.drift.layout import ABSENT, Floats, Layout
+
+ROOM: Final = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,14 @@ def compare(current: Floats, reference: Floats, *, layout: Layout, pseudo: Float
     return Comparison(p=p, q=q, v=v, n=n, m=m, e=e)
 
 
-def straddling(one: Comparison, other: Comparison, part: Floats) -> Comparison:
+def straddling(one: Comparison, other: Comparison, part: Floats, *, step: Floats) -> Comparison:
     """Compare windows that lie by `part`, (W, 1), in the other slot: expected shares in proportion.
 
-    Within a slot traffic need not be even, so that bins in which the two slots differ are given that much more room.
+    `step`, (B,), is the mean square by which shares change from slot to slot. What a slot's hours are like one by one
+    is not known: were they without any order, a window that swaps a part of them for others would differ by that part
+    of the mean square. It is given room for three standard deviations of that.
     """
     q = (1.0 - part) * one.q + part * other.q
-    gap = one.q - other.q
     usable = np.isfinite(other.e)
     return Comparison(
         p=one.p,
@@ -62,5 +66,5 @@ def straddling(one: Comparison, other: Comparison, part: Floats) -> Comparison:
         n=one.n,
         m=np.where(usable, (1.0 - part) * one.m + part * other.m, one.m),
         e=np.where(usable, (1.0 - part) * one.e + part * other.e, np.nan),
-        extra=4.0 * (part * (1.0 - part) * gap) ** 2,
+        extra=ROOM * part * step,
     )

@@ -18,6 +18,8 @@ LEAST_P: Final = 1e-6
 MONTH_US: Final = 30 * DAY_US
 _POWERS: Final = (0.9, 0.5)
 """The first is for shifts that one window shows, the second for those that only many windows together show."""
+_ALONE: Final = 0.8
+"""The share of the line that one window may bring."""
 _PATIENCE_US: Final = 7 * DAY_US // 2
 _STORY_US: Final = 9 * HOUR_US
 _STORY_WINDOWS: Final = (3.0, 4.5)
@@ -92,11 +94,13 @@ def _slowed(loudness: Floats, others: NDArray[np.int64]) -> Floats:
 def advance(before: Floats, p: Floats, *, pace: Pace, healing: Bools, line: float) -> Floats:
     """Evidence after one window; where p is NaN the window was not judged and the evidence stays.
 
-    Where an episode is open, `healing`, evidence falls at full pace: what is over is over.
+    One window alone never pages. Where an episode is open, `healing`, evidence falls at full pace: what is over is
+    over.
     """
     gain = step(np.where(np.isnan(p), 1.0, p))
     slow = np.where(gain > 0, pace.rise, np.where(healing, 1.0, pace.fall))
-    after = np.minimum(line + 1.0, np.maximum(before, 0.0) + gain / slow)
+    gain = np.minimum(gain / slow, _ALONE * line) if line > 0 else gain / slow
+    after = np.minimum(line + 1.0, np.maximum(before, 0.0) + gain)
     return np.where(np.isnan(p), before, after)
 
 

@@ -69,7 +69,23 @@ def expected(layout: Layout, calibration: Calibration, *, place: Place, counts: 
     if not place.part.any():
         return own
     other = _looked_up(layout, calibration, slot=place.other, counts=counts)
-    return straddling(own, other, place.part[:, None])
+    return straddling(own, other, place.part[:, None], step=_stepping(layout, calibration))
+
+
+def _stepping(layout: Layout, calibration: Calibration) -> Floats:
+    """Mean square by which the expected shares change from one slot of the week to the next, (total,)."""
+    squares, before = np.zeros(int(layout.offsets[-1])), np.zeros(0)
+    rows = calibration.row_of.astype(np.int64)
+    column = np.arange(int(layout.offsets[-1]))
+    for slot in range(-1, len(rows)):
+        if slot < 0 or not np.array_equal(rows[slot], rows[slot - 1]):
+            sums = calibration.sums[np.repeat(rows[slot], layout.sizes), column].astype(np.float64)
+            whole = np.add.reduceat(sums, layout.offsets[:-1])
+            here = sums / np.repeat(np.where(whole > 0, whole, 1.0), layout.sizes)
+            if slot >= 0:
+                squares += (here - before) ** 2
+            before = here
+    return squares / len(rows)
 
 
 def _looked_up(layout: Layout, calibration: Calibration, *, slot: Ints, counts: Ints) -> Comparison:

@@ -28,8 +28,8 @@ SCORE_BEND: Final = 0.2
 PSI_BEND: Final = 0.25
 KS_BEND: Final = 0.3
 """How the logarithms of these three bend among dice."""
-_LEAST_VARIANCE: Final = 0.25
-"""Of the rows in a bin: a single row where none is expected is two standard deviations, however rare it is."""
+_LEAST_VARIANCE: Final = 1.0
+"""Of the rows in a bin that moves like independent rows: a stray row is one standard deviation, however rare."""
 TURNOVER: Final = 2.0
 """Categories come and go: live windows hold about twice the unseen rows that singletons alone promise."""
 
@@ -193,7 +193,7 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
     if seen.extra is not None:
         e += seen.extra
     rows = np.where(known, seen.n, 1.0)
-    np.maximum(e, np.repeat(_LEAST_VARIANCE / (rows * rows), layout.sizes, axis=1), out=e)
+    np.maximum(e, sampling * np.repeat(_LEAST_VARIANCE / (rows * rows), layout.sizes, axis=1), out=e)
     z = seen.p - seen.q
     z /= np.sqrt(e, out=e)
     return z if known.all() else np.where(np.repeat(known, layout.sizes, axis=1), z, 0.0)

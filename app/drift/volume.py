@@ -8,6 +8,7 @@ import numpy as np
 from app.drift import tail, wobble
 from app.drift.autocorrelation import factor
 from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
+from app.drift.comparison import ROOM
 from app.drift.context import DAY_US, LEVELS, Grid
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.tail import LEAST_LOG, Tail
@@ -32,9 +33,9 @@ class VolumeCalibration:
     def p(self, rows: Ints, slot: Ints, *, other: Ints, part: Floats) -> Floats:
         """Probability of rows as far from normal, (W,), of windows that lie by `part` in another slot."""
         mean, windows = self.mean[slot], self.windows[slot]
-        gap = np.log((self.mean[other] + 0.5) / (mean + 0.5))
         mean = (1.0 - part) * mean + part * self.mean[other]
-        lasting = self.lasting + part * gap * gap
+        steps = np.diff(np.log(self.mean + 0.5), append=np.log(self.mean[:1] + 0.5))
+        lasting = self.lasting + ROOM * part * np.mean(steps * steps)
         logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=lasting)
         p = self.tail.p(logs[:, None])[:, 0]
         small = np.abs(np.log((rows + 0.5) / (mean + 0.5))) < _SMALL

@@ -53,6 +53,12 @@ def test_cap_and_rest() -> None:
     assert evidence.advance(np.array(2.5), np.array(np.nan), pace=STEADY, healing=NO, line=5.0) == 2.5
 
 
+@given(st.floats(0.1, 10.0))
+def test_one_window_alone_never_pages(line: float) -> None:
+    """From nothing even the most unlikely window stays below the line."""
+    assert evidence.advance(np.array(0.0), np.array(0.0), pace=STEADY, healing=NO, line=line) < line
+
+
 def test_an_open_episode_heals_at_full_pace() -> None:
     """What rises is slowed by tau and unrest, what falls by tau alone, and in an open episode by nothing."""
     slow = evidence.Pace(rise=np.array(8.0), fall=np.array(2.0))
