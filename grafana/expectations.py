@@ -3,15 +3,17 @@
 from typing import Final
 
 from grafana import panels
-from grafana.queries import FEATURE, MODEL
+from grafana.queries import FEATURE, MODEL, otherwise
 
 _BY: Final = "version, expectation, feature, severity"
 _NAMED: Final = "{{version}} {{feature}} {{expectation}} {{severity}}"
 _SUCCESS: Final = f"max by ({_BY}) (drift_expectation_success{{{MODEL}}})"
 
 BROKEN: Final = f"count({_SUCCESS} == 0) or vector(0)"
-FAILING: Final = f"topk(25, 1 - ({_SUCCESS} == 0))"
-UNEXPECTED: Final = f"topk(10, max by ({_BY}) (drift_expectation_unexpected_ratio{{{FEATURE}}}))"
+FAILING: Final = otherwise(f"topk(25, 1 - ({_SUCCESS} == 0))", "expectation", "none")
+UNEXPECTED: Final = otherwise(
+    f"topk(10, max by ({_BY}) (drift_expectation_unexpected_ratio{{{FEATURE}}}))", "expectation", "none"
+)
 
 
 def row() -> list[panels.AnyPanel]:
