@@ -6,7 +6,7 @@ from app.errors import Problem
 from app.monitor.evaluate import fold_all
 from app.monitor.instants import instant_text
 from app.monitor.service import Service
-from app.storage import audit, ledger, migrate, models
+from app.storage import accounts, audit, migrate, models
 
 
 def unready(service: Service) -> list[str]:
@@ -28,7 +28,7 @@ def balance(service: Service, name: str | None) -> dict[str, int]:
     """Give the double-entry balance of a model, or of all."""
     model_id = None if name is None else service.catalog.watched(name).id
     with service.database.snapshot() as conn:
-        found = ledger.balance(conn, model_id)
+        found = accounts.balance(conn, model_id)
     return {
         "ledger_rows": found.ledger_rows,
         "folded_rows": found.folded_rows,

@@ -2,7 +2,7 @@
 
 from app import failpoints
 from app.monitor.service import Service
-from app.storage import ledger, reservoirs, results
+from app.storage import accounts, reservoirs, results
 
 STEP = 5000
 STEP_S = 60.0
@@ -14,7 +14,7 @@ def prune(service: Service) -> int:
     total = 0
     while True:
         with service.database.transaction() as conn:
-            pruned = ledger.prune(conn, None, received_before_us=before, limit=STEP)
+            pruned = accounts.prune(conn, None, received_before_us=before, limit=STEP)
             if pruned:
                 failpoints.hit("prune.before_commit")
         total += pruned

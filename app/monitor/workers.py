@@ -15,7 +15,7 @@ from app.monitor.novelty import prune_novelties
 from app.monitor.pairing import sweep
 from app.monitor.retain import prune, prune_samples
 from app.monitor.service import Service
-from app.storage import exposition, fold, ledger
+from app.storage import accounts, exposition, fold
 
 BREATH: Final = 3
 """A round rests this many times as long as it took, so that no number of models fills the processor."""
@@ -127,7 +127,7 @@ class Workers:
         instruments.keep(self._service.catalog.names())
         with self._service.database.snapshot() as conn:
             backlog = fold.backlog(conn)
-            balance = ledger.balance(conn)
+            balance = accounts.balance(conn)
         instruments.journal_rows.set(backlog.rows)
         instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
         instruments.journal_quarantined.set(balance.quarantined_rows)

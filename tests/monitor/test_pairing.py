@@ -18,7 +18,7 @@ from app.monitor.burden import Burden
 from app.monitor.instants import instant_text
 from app.monitor.keyring import Holder
 from app.monitor.pairing import sweep
-from app.storage import ledger
+from app.storage import accounts
 from app.storage.database import Database
 from monitor.callers import counts, deliver, kserve, refused, rows, seldon, unpaired, window
 from monitor.desk import MONDAY, Desk, opened
@@ -62,7 +62,7 @@ def later(desk: Desk, us: int = TIMEOUT_US + 1) -> int:
 def balanced(desk: Desk) -> bool:
     """Whether the books balance."""
     with desk.service.database.snapshot() as conn:
-        return ledger.balance(conn, desk.watched.id).imbalance == 0
+        return accounts.balance(conn, desk.watched.id).imbalance == 0
 
 
 @pytest.mark.parametrize("order", sorted(set(itertools.permutations(["request", "response"] * 2))))

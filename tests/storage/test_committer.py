@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from app.errors import Refused, Unavailable
-from app.storage import committer, ledger
+from app.storage import accounts, committer, ledger
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
 from app.storage.ledger import Outcome, Result
@@ -41,7 +41,7 @@ def test_every_batch_of_many_senders_is_answered(database: Database) -> None:
     assert sum(groups) == 300
     assert groups[0] == 256
     with database.snapshot() as conn:
-        assert ledger.balance(conn) == ledger.Balance(3000, 0, 3000, 0, 0)
+        assert accounts.balance(conn) == accounts.Balance(3000, 0, 3000, 0, 0)
 
 
 def test_only_the_guilty_batch_fails(database: Database, flusher: GroupCommitter) -> None:
@@ -67,7 +67,7 @@ def test_only_the_guilty_batch_fails(database: Database, flusher: GroupCommitter
     assert isinstance(waiting[2].exception(30), Refused)
     assert waiting[3].result(30).result is Result.STORED
     with database.snapshot() as conn:
-        assert ledger.balance(conn) == ledger.Balance(30, 0, 30, 0, 0)
+        assert accounts.balance(conn) == accounts.Balance(30, 0, 30, 0, 0)
 
 
 def test_a_lost_connection_is_tried_again(
@@ -87,7 +87,7 @@ def test_a_lost_connection_is_tried_again(
     monkeypatch.setattr(committer, "commit_group", killed)
     assert flusher.submit(delivery(model, "b", delta(info))).result(30).result is Result.STORED
     with database.snapshot() as conn:
-        assert ledger.balance(conn) == ledger.Balance(10, 0, 10, 0, 0)
+        assert accounts.balance(conn) == accounts.Balance(10, 0, 10, 0, 0)
 
 
 def test_an_unanswered_commit_is_settled(
@@ -109,7 +109,7 @@ def test_an_unanswered_commit_is_settled(
     batch = delivery(model, "b", delta(info))
     assert flusher.submit(batch).result(30) == Outcome(Result.STORED, batch.receipt)
     with database.snapshot() as conn:
-        assert ledger.balance(conn).ledger_rows == 10
+        assert accounts.balance(conn).ledger_rows == 10
 
 
 def test_an_outcome_that_stays_unknown_is_told(

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from app.errors import Unavailable
-from app.storage import fold, ledger, windows
+from app.storage import accounts, fold, windows
 from app.storage.database import Database
 from storage.books import HOUR_US, NOW_US, commit, delivery, delta, kill_backend, stocked
 
@@ -35,7 +35,7 @@ def test_sums_are_exact_before_and_after(database: Database) -> None:
             _fold_all(database, model.id)
         with database.snapshot() as conn:
             chunks = list(windows.counts(conn, model.id, baseline_id=info.id, version="default", chunk=2))
-            assert ledger.balance(conn).imbalance == 0
+            assert accounts.balance(conn).imbalance == 0
         seen = np.concatenate([chunk.counts for chunk in chunks])
         assert seen.tolist() == expected[: len(seen)].tolist()
         rows = np.concatenate([chunk.rows for chunk in chunks])
@@ -84,7 +84,7 @@ def test_a_killed_fold_is_undone(database: Database) -> None:
     with pytest.raises(Unavailable):
         die()
     with database.snapshot() as conn:
-        assert ledger.balance(conn) == ledger.Balance(10, 0, 10, 0, 0)
+        assert accounts.balance(conn) == accounts.Balance(10, 0, 10, 0, 0)
     assert _fold_all(database, model.id) == 1
 
 
@@ -100,7 +100,7 @@ def test_unreadable_deltas_are_kept_apart(database: Database) -> None:
         )
     assert _fold_all(database, model.id) == 2
     with database.snapshot() as conn:
-        assert ledger.balance(conn) == ledger.Balance(20, 10, 0, 10, 10)
+        assert accounts.balance(conn) == accounts.Balance(20, 10, 0, 10, 10)
         assert fold.backlog(conn) == fold.Backlog(0, None, 1)
         kept = conn.execute(text("SELECT rows, reason, quarantined_at IS NOT NULL FROM journal_quarantine")).one()
     assert tuple(kept) == (10, "checksum differs", True)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from app.errors import Unavailable
-from app.storage import fold, ledger, models, windows
+from app.storage import accounts, fold, ledger, models, windows
 from app.storage.database import Database
 from app.storage.ledger import Outcome, Result, commit_group
 from storage.books import NOW_US, commit, delivery, delta, kill_backend, stocked
@@ -46,7 +46,7 @@ def test_a_repeated_batch_gets_the_stored_receipt(database: Database) -> None:
     other = replace(batch, fingerprint=b"x" * 16)
     assert commit(database, again, other) == [Outcome(Result.DUPLICATE, batch.receipt), Outcome(Result.REUSED)]
     with database.snapshot() as conn:
-        assert ledger.balance(conn).journal_rows == 10
+        assert accounts.balance(conn).journal_rows == 10
 
 
 def test_one_id_twice_in_a_group(database: Database) -> None:
@@ -61,7 +61,7 @@ def test_one_id_twice_in_a_group(database: Database) -> None:
         Outcome(Result.REUSED),
     ]
     with database.snapshot() as conn:
-        assert ledger.balance(conn).ledger_rows == 10
+        assert accounts.balance(conn).ledger_rows == 10
 
 
 def test_the_same_id_under_two_models(database: Database) -> None:
@@ -137,7 +137,7 @@ def test_a_race_of_many_replicas_counts_once(database: Database) -> None:
         thread.join()
     assert sorted(stored) == sorted(batch.batch_id for batch in batches)
     with database.snapshot() as conn:
-        balance = ledger.balance(conn)
+        balance = accounts.balance(conn)
     assert (balance.ledger_rows, balance.journal_rows, balance.imbalance) == (200, 200, 0)
 
 
@@ -157,7 +157,7 @@ def test_a_connection_lost_before_commit_stores_nothing(database: Database) -> N
     assert lost.value.stored == "unknown"
     assert lost.value.code == "outcome-unknown"
     with database.snapshot() as conn:
-        assert ledger.balance(conn).ledger_rows == 0
+        assert accounts.balance(conn).ledger_rows == 0
     assert _results(commit(database, batch)) == [Result.STORED]
 
 
@@ -171,13 +171,13 @@ def test_pruning_keeps_the_books_balanced(database: Database) -> None:
     steps: list[int] = []
     while not steps or steps[-1]:
         with database.transaction() as conn:
-            steps.append(ledger.prune(conn, received_before_us=NOW_US - 5, limit=3))
+            steps.append(accounts.prune(conn, received_before_us=NOW_US - 5, limit=3))
     assert steps == [3, 3, 1, 0]
     with database.snapshot() as conn:
         assert ledger.receipt(conn, model.id, "o1") is None
         assert ledger.receipt(conn, model.id, "backfill") is not None
         assert ledger.receipt(conn, model.id, "young") is not None
-        assert ledger.balance(conn, model.id) == ledger.Balance(90, 0, 90, 0, 0)
+        assert accounts.balance(conn, model.id) == accounts.Balance(90, 0, 90, 0, 0)
 
 
 def test_pruning_one_model_only(database: Database) -> None:
@@ -187,12 +187,12 @@ def test_pruning_one_model_only(database: Database) -> None:
         second, other = stocked(conn, "b")
     commit(database, delivery(first, "x", delta(info)), delivery(second, "x", delta(other)))
     with database.transaction() as conn:
-        assert ledger.prune(conn, second.id, received_before_us=NOW_US + 1) == 1
+        assert accounts.prune(conn, second.id, received_before_us=NOW_US + 1) == 1
         with database.transaction() as rival:
-            assert ledger.prune(rival, received_before_us=NOW_US + 1) == 0
+            assert accounts.prune(rival, received_before_us=NOW_US + 1) == 0
     with database.snapshot() as conn:
         assert ledger.receipt(conn, first.id, "x") is not None
-        assert ledger.balance(conn).imbalance == 0
+        assert accounts.balance(conn).imbalance == 0
 
 
 def test_a_lost_row_shows_in_the_balance(database: Database) -> None:
@@ -203,7 +203,7 @@ def test_a_lost_row_shows_in_the_balance(database: Database) -> None:
     with database.transaction() as conn:
         conn.execute(text("DELETE FROM delta_journal"))
     with database.snapshot() as conn:
-        assert ledger.balance(conn).imbalance == 10
+        assert accounts.balance(conn).imbalance == 10
 
 
 def test_the_books_of_several_models_and_windows(database: Database) -> None:
