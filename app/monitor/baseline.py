@@ -120,7 +120,8 @@ class BaselineRows:
                 delta = count(layout, some, places[chosen], len(present))
             at = np.searchsorted(wanted, present)
             counts[at] += delta.counts
-            sums[at] += delta.sums
+            with np.errstate(over="ignore", invalid="ignore"):
+                sums[at] += delta.sums
             rows[at] += delta.rows
         return WindowCounts(wanted, rows, counts, sums, np.zeros(len(wanted), np.int64))
 
