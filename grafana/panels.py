@@ -161,15 +161,14 @@ def bin_heat(title: str, description: str, sql: str, *, colors: Colors) -> statu
     steps = [Threshold(value=value, color=color) for value, color in colors]
     absolute = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
     panel.thresholds(absolute).color_scheme(_by_threshold()).show_value(shared.VisibilityMode.NEVER)
-    panel.decimals(2).override_by_regexp(
-        "/.*/", [DynamicConfigValue("displayName", "${__field.labels.metric}${__field.name}")]
-    )
+    panel.decimals(2)
     return _described(panel, title, description, unit="none", size=(24, 10))
 
 
 def grid(title: str, description: str, columns: Sequence[Column], *, by: str, links: Sequence[Link]) -> table.Panel:
     """One row a value of the label `by`, one column a query; the row's name carries the links."""
     panel = table.Panel().datasource(SOURCE).color_scheme(_by_threshold())
+    panel.sort_by([common.TableSortByFieldState().display_name(columns[0].title).desc(desc=True)])
     names = {by: by.capitalize()}
     for letter, column in zip(LETTERS, columns, strict=False):
         panel.with_target(_target(letter, (column.query, ""), instant=True).format(PromQueryFormat.TABLE))

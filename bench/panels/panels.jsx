@@ -158,10 +158,13 @@ function Bars({ frames, w, h }) {
   );
 }
 
-function Rows({ frames, w }) {
+function Rows({ panel, frames, w }) {
   if (!frames.length) return <Nothing />;
   const { fields } = frames[0];
-  const count = fields[0].values.length;
+  const sort = panel.options.sortBy?.[0];
+  const by = sort && fields.find((field) => field.name === sort.displayName);
+  const order = [...fields[0].values.keys()];
+  if (by) order.sort((one, other) => (by.values[one] - by.values[other]) * (sort.desc ? -1 : 1));
   const edge = `1px solid ${theme.colors.border.weak}`;
   const style = (field, value) => {
     if (field.config.custom?.cellOptions?.type !== 'color-background' || value === null) return {};
@@ -173,7 +176,7 @@ function Rows({ frames, w }) {
         <tr>{fields.map((field) => <th key={field.name} style={{ textAlign: 'left', padding: '6px 8px', borderBottom: edge, color: theme.colors.text.maxContrast }}>{field.name}</th>)}</tr>
       </thead>
       <tbody>
-        {[...Array(count).keys()].map((row) => (
+        {order.map((row) => (
           <tr key={row}>
             {fields.map((field) => (
               <td key={field.name} style={{ padding: '5px 8px', borderBottom: edge, ...style(field, field.values[row]) }}>
