@@ -2,7 +2,7 @@
 
 from app.drift.columns import Role
 from app.monitor.catalog import Watched
-from app.wire.envelope import Opening
+from app.wire.wrapping import Opening
 
 
 def opening(watched: Watched) -> Opening:

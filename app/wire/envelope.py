@@ -1,45 +1,18 @@
 """Rows as log pipelines wrap them: inside a key, as JSON in a string, with features in an object of their own."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from app.errors import BadRequest
-from app.wire.faults import NOT_AN_OBJECT
 from app.wire.jsonrows import RowColumns
-from app.wire.jsontext import load_exact, load_json
-from app.wire.table import LISTED_REJECTIONS, RawColumn, Rejection, Table
+from app.wire.table import RawColumn, Table
 from app.wire.times import READ, instants
+from app.wire.wrapping import DATE, STAMP, Opening, Row, mapped, unwrapped
 
-STAMP: Final = "\0time"
-"""The column of times that came beside the rows; no name holds U+0000, so it is nobody's."""
-DATE: Final = "date"
-"""The key under which Fluent Bit writes an event's time."""
 OLDEST_US: Final = 946_684_800_000_000
 FEATURES: Final = "features"
 PREDICTION: Final = "prediction"
-DEPTH: Final = 8
-"""Envelopes within envelopes that are opened."""
-
-Row = dict[str, Any]
-Load = Callable[[bytes], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is known about a model's rows: the keys that hold them, the columns that steer, the features' names.
-
-    `prediction` is the model's only prediction feature, if it has just one.
-    """
-
-    keys: tuple[str, ...]
-    time_column: str
-    version_column: str | None
-    features: frozenset[str]
-    prediction: str | None
 
 
 def opened(table: Table, opening: Opening, *, logged: bool = True) -> Table:
@@ -48,76 +21,14 @@ def opened(table: Table, opening: Opening, *, logged: bool = True) -> Table:
     In a log, a date is the time of rows that have none, and a lone prediction the model's only one.
     """
     if isinstance(table.columns, RowColumns):
-        if any(key in table.columns for key in opening.keys):
-            table = _mapped(table, table.columns, lambda row, load: _unwrapped(row, opening, load))
+        table, outside = unwrapped(table, table.columns, opening)
         if isinstance(table.columns, RowColumns) and _has_parts(table.columns):
-            table = _mapped(table, table.columns, lambda row, _: _unfolded(row))
+            table = mapped(table, table.columns, lambda row, _: _unfolded(row))
+        if outside:
+            made = {name: _filled(table.columns.get(name), column) for name, column in outside.items()}
+            table = replace(table, columns=_Named(table.columns, made=made, hidden=set()))
         return _named(table, opening, logged=logged)
     return table
-
-
-def _mapped(table: Table, columns: RowColumns, change: Callable[[Row, Load], Row | None]) -> Table:
-    """Change every row; one that becomes None is refused."""
-    changed = [change(row, load_json) for row in columns.rows]
-    good = [row for row in changed if row is not None]
-    exact = columns.exact
-    again = None if exact is None else lambda: [_again(row, change) for row in exact()]
-    if len(good) == len(changed):
-        return replace(table, columns=RowColumns(good, again))
-    refused = np.array([row is None for row in changed])
-    numbers = np.arange(table.rows, dtype=np.int64) if table.numbers is None else table.numbers
-    rejections = [*table.rejections, *(Rejection(row, NOT_AN_OBJECT) for row in numbers[refused].tolist())]
-    return Table(
-        rows=len(good),
-        columns=RowColumns(good, again),
-        received=table.received,
-        numbers=numbers[~refused],
-        rejections=tuple(sorted(rejections, key=lambda one: one.row)[:LISTED_REJECTIONS]),
-    )
-
-
-def _again(row: Any, change: Callable[[Row, Load], Row | None]) -> Row | None:
-    return change(row, load_exact) if isinstance(row, dict) else None
-
-
-def _unwrapped(row: Row, opening: Opening, load: Load) -> Row | None:
-    """Follow the keys inwards; time and version written outside hold where there are none inside."""
-    outer: Row = {}
-    for _ in range(DEPTH):
-        held = [row[key] for key in opening.keys if row.get(key) is not None]
-        if not held:
-            break
-        outer = {name: row[name] for name in _steering(opening) if row.get(name) is not None} | outer
-        inner = next((found for value in held if (found := object_of(value, load)) is not None), None)
-        if inner is None:
-            return None
-        row = inner
-    row = {name: value for name, value in row.items() if name not in opening.keys}
-    for name, value in outer.items():
-        if row.get(name) is None:
-            row[name] = value
-    return row
-
-
-def _steering(opening: Opening) -> Iterator[str]:
-    yield from (opening.time_column, STAMP)
-    if DATE not in opening.features:
-        yield DATE
-    if opening.version_column is not None:
-        yield opening.version_column
-
-
-def object_of(value: Any, load: Load) -> Row | None:
-    """Give an object, or the one that a string holds."""
-    if isinstance(value, str):
-        text = value.strip()
-        if not text.startswith("{"):
-            return None
-        try:
-            value = load(text.encode("utf-8", "replace"))
-        except BadRequest:
-            return None
-    return value if isinstance(value, dict) else None
 
 
 def _has_parts(columns: RowColumns) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.errors import TooLarge
-from app.wire.envelope import STAMP
 from app.wire.faults import undecodable
 from app.wire.jsonrows import table_of_rows
 from app.wire.table import Table
+from app.wire.wrapping import STAMP
 
 EVENT_TIME: Final = 0
 EVENT_TIME_BYTES: Final = 8

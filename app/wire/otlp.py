@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from app.errors import TooLarge
 from app.wire.alike import read_alike
-from app.wire.envelope import STAMP, object_of
 from app.wire.faults import MAX_NAMES
 from app.wire.fields import FIXED64, SIZED, fields, parts
 from app.wire.jsontext import load_json
 from app.wire.otlplayout import ATTRIBUTE, BODY, OBSERVED, TIME, rows_of, slots_of
 from app.wire.otlpvalues import DEPTH, Row, Values, too_many_names
+from app.wire.wrapping import STAMP, object_of
 
 _RESOURCE, _SCOPE = 1, 2
 _fixed64: Final = Struct("<Q").unpack_from

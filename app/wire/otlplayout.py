@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from app.wire.alike import Held, Layout, Slot
-from app.wire.envelope import STAMP
 from app.wire.faults import MAX_NAMES
 from app.wire.fields import FIXED64, LONG, SIZED, fields, parts
 from app.wire.otlpvalues import DEPTH, DOUBLE_BYTES, Row, Values
+from app.wire.wrapping import STAMP
 
 TIME, BODY, ATTRIBUTE, OBSERVED = 1, 5, 6, 11
 """Fields of LogRecord."""

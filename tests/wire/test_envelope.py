@@ -1,15 +1,18 @@
 """Rows out of their envelopes, values worked by hand."""
 
 import json
+import random
 from dataclasses import replace
 from typing import Any
 
 import msgpack
+import pytest
 
 from app.wire.decode import decode
-from app.wire.envelope import Opening, opened
+from app.wire.envelope import opened
 from app.wire.table import Table
 from app.wire.values import categorical
+from app.wire.wrapping import Opening
 
 PLAIN = Opening((), "timestamp", None, frozenset({"x", "score"}), "score")
 WRAPPED = replace(PLAIN, keys=("log", "message"), version_column="arm")
@@ -114,3 +117,30 @@ def test_what_is_no_log() -> None:
     assert {name: list(found.columns[name]) for name in found.columns} == {"date": [NOON], "prediction": [1], "x": [1]}
     packed = opened(decode(msgpack.packb([NOON, {"x": 1}]), "application/msgpack"), PLAIN, logged=False)
     assert list(packed.columns) == ["x", "timestamp"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lines_in_strings(seed: int) -> None:
+    """Strings that are read all at once give what they give one by one, noise and times outside included."""
+    dice = random.Random(seed)
+    texts = [
+        '{"x": 1.5}',
+        ' {"x": 2, "timestamp": 7}\n',
+        "noise",
+        '{"c": "ü", "x": NaN}',
+        '{"features": {"x": 3}}',
+        "[1]",
+        '{"x":',
+    ]
+    chosen = dice.choices(texts, k=40) if seed % 3 else ['{"x": 1.5, "c": "a"}'] * 1000
+    outside: list[Any] = [{"timestamp": NOON + n, "log": text} for n, text in enumerate(chosen)]
+    for row in dice.sample(outside, 5) if seed % 2 else ():
+        del row["timestamp"]
+    if seed % 5 == 0:
+        outside.insert(7, "no object")
+    apart = [dict(row) | {"message": None} if isinstance(row, dict) else row for row in outside]
+    quick, slow = table(outside, WRAPPED), table(apart, WRAPPED)
+    assert (quick.rows, quick.received, quick.rejections) == (slow.rows, slow.received, slow.rejections)
+    assert str(quick.numbers) == str(slow.numbers)
+    assert quick.columns.keys() == slow.columns.keys()
+    assert all(str(list(quick.columns[name])) == str(list(slow.columns[name])) for name in slow.columns)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app.errors import BadRequest, TooLarge
 from app.wire.decode import Format, decode, format_of
-from app.wire.envelope import STAMP
 from app.wire.msgpack import MAX_CONTAINERS, table_of_msgpack
+from app.wire.wrapping import STAMP
 
 RECORDED = bytes.fromhex("dd00000002dd00000002d700686e24631c8db078df00000000df00000001a178cb4000000000000000")
 """One event of Fluent Bit's http output: array32 and map32 heads, an event time of extension type 0."""

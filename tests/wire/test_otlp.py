@@ -16,11 +16,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from app.errors import BadRequest, TooLarge
 from app.wire.bentoml import Bento, bento_of, strangers
-from app.wire.envelope import STAMP
 from app.wire.otlp import Logs, logs_of_protobuf
 from app.wire.otlpanswers import exported, failed
 from app.wire.otlpjson import MAX_CONTAINERS, logs_of_json
 from app.wire.otlpvalues import DEPTH, Row
+from app.wire.wrapping import STAMP
 from wire.otlpmade import export, record
 
 SCALARS = (
