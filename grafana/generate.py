@@ -30,7 +30,7 @@ def dumped(board: Dashboard) -> str:
         for key in ("auto", "auto_count", "auto_min"):
             variable.pop(key, None)
     for link in (*tree["links"], *(link for panel in tree["panels"] for link in panel.get("links", ()))):
-        del link["placement"]  # else Grafana hides it in a menu
+        link.pop("placement", None)  # else Grafana hides it in a menu
     for panel in tree["panels"]:
         if panel["type"] == "table":
             panel["options"].pop("footer", None)
