@@ -7,7 +7,7 @@ from typing import Final
 
 from app.drift.columns import Role
 from app.monitor.catalog import Watched
-from app.monitor.senders import side_of
+from app.monitor.senders import side_of, steering
 from app.storage.pairing import Stored, batch_id
 from app.wire.names import lawful
 from app.wire.senders.calls import read_request, read_response, read_truth
@@ -87,7 +87,8 @@ class Call:
         if request is not None:
             table = asked(request, watched)
             fitting = [answer for answer in answers if answer.rows == table.received]
-            return joined(table, fitting, own=frozenset(side_of(watched, Role.FEATURE).ordered))
+            own = frozenset(side_of(watched, Role.FEATURE).ordered)
+            return joined(table, fitting, own=own, barred=steering(watched))
         if Half.FEEDBACK not in self.parts:
             return _NOTHING
         truth = answers[-1]

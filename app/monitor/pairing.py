@@ -21,6 +21,7 @@ from app.storage import models, pairing
 from app.storage.models import Model
 from app.storage.pairing import Arrival, Stored
 from app.wire.inflate import inflate
+from app.wire.senders.calls import rows_told
 from app.wire.senders.events import Event, Half
 from app.wire.times import READ, instants
 
@@ -63,7 +64,7 @@ def receive(service: Service, events: Sequence[Event | BadRequest], asked_for: A
         watched = resolve(service, [asked_for.model, *event.candidates], holder=asked_for.holder)
         if watched is None:
             unknown += 1
-            service.instruments.count_rows("", event.sender, outcome="unknown_model", rows=1)
+            _unknown(service, event)
             continue
         if event.failed:
             continue
@@ -81,6 +82,14 @@ def receive(service: Service, events: Sequence[Event | BadRequest], asked_for: A
         raise problems[0]
     _keep(service, read)
     return sum(one.rows for one in read if one.event.half is Half.REQUEST)
+
+
+def _unknown(service: Service, event: Event) -> None:
+    """Count the rows that nobody watches."""
+    if event.half is Half.REQUEST:
+        with service.decodes:
+            told = rows_told(event.body, header_length=event.header_length)
+        service.instruments.count_rows("", event.sender, outcome="unknown_model", rows=told)
 
 
 def _understood(service: Service, event: Event, watched: Watched, *, version: str | None, limit: int) -> _Read:

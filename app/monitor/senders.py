@@ -37,6 +37,12 @@ def side_of(watched: Watched, role: Role) -> Side:
     features = watched.model.features
     return Side(
         ordered=tuple(feature.name for feature in features if feature.role is role),
-        known=frozenset(feature.name for feature in features),
+        known=frozenset(feature.name for feature in features) | steering(watched),
         answer=role is not Role.FEATURE,
     )
+
+
+def steering(watched: Watched) -> frozenset[str]:
+    """Give the columns that say when and by which version a row was served."""
+    configuration = watched.configuration
+    return frozenset({configuration.time_column, configuration.version_column or ""}) - {""}

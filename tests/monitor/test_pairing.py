@@ -143,6 +143,14 @@ def test_time_and_version(desk: Desk) -> None:
     assert window(desk, start=MONDAY + 5 * HOUR_US, version="v7")["rows"] == 2
 
 
+def test_an_answer_moves_no_row(desk: Desk) -> None:
+    """A time among the predictions is not the time of the rows."""
+    deliver(desk.service, kserve("request", "a", {"instances": [{"age": 1}]}))
+    answer = {"predictions": [{"score": 0.5, "timestamp": instant_text(MONDAY - 5 * HOUR_US)}]}
+    deliver(desk.service, kserve("response", "a", answer))
+    assert counts(desk, "score") == {"= 0.5": 1}
+
+
 def test_lateness_is_judged_when_the_request_came(desk: Desk) -> None:
     """A request that was in time stays so while it waits."""
     desk.configure(late_horizon="5s", future_tolerance="1s")
@@ -164,7 +172,7 @@ def test_the_model_is_the_first_that_is_known(desk: Desk) -> None:
     deliver(desk.service, kserve("request", "e", REQUEST), holder=Holder("k", frozenset({"ingest"}), frozenset({"m"})))
     assert later(desk) == 4
     assert [rows(desk, "accepted", model=name) for name in ("url", "ml/m", "m")] == [2, 2, 4]
-    assert rows(desk, "unknown_model", model="") == 1
+    assert rows(desk, "unknown_model", model="") == 2
 
 
 def test_a_death_between_counting_and_forgetting(desk: Desk) -> None:

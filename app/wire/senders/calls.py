@@ -3,8 +3,9 @@
 from functools import cache, partial
 from typing import Any
 
+from app.errors import Problem
 from app.wire.decode import Format, decode, format_of
-from app.wire.faults import undecodable
+from app.wire.faults import MAX_ROWS, undecodable
 from app.wire.jsonrows import table_of_value
 from app.wire.jsontext import load_exact
 from app.wire.senders import seldon
@@ -97,3 +98,24 @@ def _listed(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise undecodable("the body holds bytes, but no tensors that describe them")
     return value
+
+
+def rows_told(body: bytes, *, header_length: int | None) -> int:
+    """Count the rows of a request that nobody can name the columns of; 1 where it does not tell."""
+    try:
+        document, _ = document_of(body, header_length=header_length)
+    except Problem:
+        return 1
+    match document:
+        case {"inputs": [{"shape": [int(rows), *_]}, *_]} if 0 <= rows <= MAX_ROWS:
+            return rows
+        case (
+            list(rows)
+            | {"instances": list(rows)}
+            | {"dataframe_records": list(rows)}
+            | {"dataframe_split": {"data": list(rows)}}
+            | {"data": {"ndarray": list(rows)}}
+        ):
+            return len(rows)
+        case _:
+            return 1

@@ -32,12 +32,15 @@ class Joined(Mapping[str, RawColumn]):
         return len(self._asked) + sum(name not in self._asked for name in self._answered)
 
 
-def joined(table: Table, answers: Sequence[Answer], *, own: frozenset[str]) -> Table:
-    """Put answers beside the rows they belong to; columns named in `own` are the request's if it has them."""
+def joined(table: Table, answers: Sequence[Answer], *, own: frozenset[str], barred: frozenset[str]) -> Table:
+    """Put answers beside the rows they belong to.
+
+    Columns named in `own` are the request's if it has them, those in `barred` are never an answer's.
+    """
     columns: dict[str, RawColumn] = {}
     for answer in answers:
         for name, column in answer.columns.items():
-            if name not in own or name not in table.columns:
+            if name not in barred and (name not in own or name not in table.columns):
                 columns[name] = column if table.numbers is None else _taken(column, table.numbers)
     return Table(
         table.rows, Joined(table.columns, columns), table.received, table.numbers, table.rejections, table.text

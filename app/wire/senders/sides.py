@@ -72,7 +72,8 @@ def named(parts: Sequence[Part], side: Side) -> dict[str, RawColumn]:
         else:
             strangers.append(part)
     left = [name for name in side.ordered if name not in columns]
-    unnamed = [part for part in strangers if _unnamed(part, side, alone=len(strangers) == 1, left=len(left))]
+    alone = len(strangers if side.answer else parts) == 1
+    unnamed = [part for part in strangers if _unnamed(part, side, alone=alone, left=len(left))]
     found = {name: column() for name, column in columns.items()}
     width = sum(part.width for part in unnamed)
     if unnamed and left and not found:

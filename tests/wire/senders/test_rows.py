@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 
 from app.errors import BadRequest
-from app.wire.senders.calls import read_request, read_response, read_truth
+from app.wire.senders.calls import read_request, read_response, read_truth, rows_told
 from app.wire.senders.joined import joined
 from app.wire.senders.sides import Answer, Side
 from wire.senders.peers import ANSWERED, ASKED, NAMES, TRUE, TWO, as_json, numbers, rows_of, split, words
@@ -153,9 +153,38 @@ def test_the_truth() -> None:
 def test_answers_stay_with_their_rows() -> None:
     """Rejected rows take their answers with them, and a feature that was asked about is not overwritten."""
     table = read({"instances": [[1, 2, "a"], [1], [3, 4, "b"]]})
-    answer = Answer(3, {"score": [0.1, 0.2, 0.3], "city": ["x", "y", "z"]})
-    whole = joined(table, [answer], own=frozenset(NAMES))
+    answer = Answer(3, {"score": [0.1, 0.2, 0.3], "city": ["x", "y", "z"], "timestamp": [1, 2, 3]})
+    whole = joined(table, [answer], own=frozenset(NAMES), barred=frozenset({"timestamp"}))
     assert numbers(whole.columns["score"]) == [0.1, 0.3]
     assert words(whole.columns["city"]) == ["a", "b"]
     assert list(whole.columns) == [*NAMES, "score"]
     assert len(whole.columns) == 4
+
+
+@pytest.mark.parametrize(
+    ("document", "rows"),
+    [
+        ({"instances": [[1, 2], [3, 4]]}, 2),
+        ({"inputs": [{"name": "x", "shape": [7, 2]}]}, 7),
+        ({"inputs": [{"name": "x", "shape": [-7]}]}, 1),
+        ({"dataframe_split": {"columns": [], "data": [1, 2, 3]}}, 3),
+        ({"data": {"ndarray": [1, 2]}}, 2),
+        ([1, 2, 3], 3),
+        ({}, 1),
+        (5, 1),
+    ],
+)
+def test_rows_of_a_model_that_nobody_knows(document: object, rows: int) -> None:
+    """They are counted as far as the body tells."""
+    assert rows_told(as_json(document), header_length=None) == rows
+    assert rows_told(b"{", header_length=None) == 1
+
+
+@pytest.mark.parametrize("orient", ["split", "records"])
+def test_frames_of_pandas(orient: str) -> None:
+    """MLflow's clients write frames as pandas does: NaN comes as null."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"city": ["Oslo", "Ålesund", None], "age": [41.5, None, 7.0], "income": [1, 2, 3]})
+    text = '{"dataframe_%s": %s}' % (orient, frame.to_json(orient=orient))  # noqa: UP031 - JSON is full of braces
+    table = read_request(text.encode(), "application/json", header_length=None, side=ASKED)
+    assert rows_of(table) == {"age": [41.5, None, 7.0], "income": [1.0, 2.0, 3.0], "city": ["Oslo", "Ålesund", None]}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.errors import BadRequest
 from app.wire.senders.calls import GRPC, read_request, read_response
+from app.wire.senders.sides import Side
 from app.wire.senders.tensors import texts
 from app.wire.table import Table
 from wire.senders.peers import (
@@ -178,6 +179,17 @@ def test_several_values_are_no_value() -> None:
     """A feature's tensor of two columns is invalid in every row."""
     table = read(json_tensor(shape=[2, 2], data=[[1, 2], [3, 4]]))
     assert numbers(table.columns["age"]) == ["invalid", "invalid"]
+
+
+def test_a_stranger_is_not_the_missing_feature() -> None:
+    """Beside tensors with features' names, one that nobody knows is left alone, and times keep their name."""
+    known = Side(ASKED.ordered, ASKED.known | {"timestamp"})
+    for name in ("timestamp", "stranger"):
+        body = triton_body(
+            tensor("age", AGES, "FP32"), tensor("income", AGES, "FP32"), tensor(name, np.array([1, 2, 3]), "INT64")
+        )[0]
+        table = read_request(body, "", header_length=None, side=known)
+        assert set(table.columns) == {"age", "income", name}
 
 
 def test_answers() -> None:
