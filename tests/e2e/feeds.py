@@ -49,7 +49,7 @@ def hour_of(start: dt.datetime, random: Random, *, fault: Fault | None = None) -
 
 def make(client: httpx.Client, model: str, *, until: dt.datetime) -> None:
     """A model of hourly windows with three weeks of reference."""
-    good(client.put(f"/v1/models/{model}", json={"window": "1h", "alert_budget": {"pages_per_month": 1}}))
+    good(client.put(f"/v1/models/{model}", json={"window": "1h", "late_horizon": "72h"}))
     random, text = Random(model), io.StringIO()
     table = csv.DictWriter(text, ["timestamp", *FEATURES])
     table.writeheader()
