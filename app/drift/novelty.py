@@ -85,11 +85,12 @@ def unpacked(data: bytes) -> dict[int, Novelty]:
 
 
 def _heaviest(names: dict[str, int]) -> tuple[dict[str, int], int]:
-    """Keep at most NAMES counts: take the first one too many off all of them."""
+    """Keep the NAMES largest counts, ties by text, and take the next one off all of them."""
     if len(names) <= NAMES:
         return names, 0
-    lost = sorted(names.values(), reverse=True)[NAMES]
-    return {name: count - lost for name, count in names.items() if count > lost}, lost
+    ranked = sorted(names, key=lambda name: (-names[name], name))
+    lost = names[ranked[NAMES]]
+    return {name: names[name] - lost for name in ranked[:NAMES]}, lost
 
 
 def _packed(feature: int, own: Novelty) -> bytes:

@@ -79,6 +79,14 @@ def test_names_are_bounded_and_the_error_says_how_much_is_lost() -> None:
     assert abs(whole.distinct - len(truth)) < 0.07 * len(truth)
 
 
+def test_many_that_occur_once_leave_some_names() -> None:
+    """Nobody is common: a hundred names stay, of which nothing more is known than that they may have occurred once."""
+    words = [f"n{n:04d}" for n in range(500)]
+    (found,) = noted(words, [0] * 500, 1)
+    assert (found[0].error, found[0].top(2)) == (1, [("n0000", 0), ("n0001", 0)])
+    assert len(found[0].names) == NAMES
+
+
 def test_names_of_a_sensitive_feature_are_not_kept() -> None:
     """Its values are counted and never written down."""
     (found,) = noted(["n1", "secret"], [0, 0], 1, nameless={"c"})
