@@ -58,11 +58,12 @@ def novelty(
     mine = counts[placed.strangers] > 0
     if not mine.any():
         return None
-    strangers = placed.strangers[mine]
-    unseen = strangers[placed.table[strangers] == bins.unseen].tolist() if named else []
-    names = {categories[s]: int(counts[s]) for s in unseen if may_have_a_bin(categories[s])}
-    kept, lost = _heaviest(names)
-    return Novelty(registers_of(placed.hashes[mine]), kept, lost)
+    strangers, hashes = placed.strangers[mine], placed.hashes[mine]
+    new = placed.table[strangers] == bins.unseen
+    chosen, lost = _chosen(counts[strangers[new]], hashes[new]) if named else (np.zeros(0, np.intp), 0)
+    unseen = strangers[new][chosen].tolist()
+    names = {categories[s]: int(counts[s]) - lost for s in unseen if may_have_a_bin(categories[s])}
+    return Novelty(registers_of(hashes), names, lost)
 
 
 def together(parts: Collection[Novelties]) -> dict[int, Novelty]:
@@ -82,6 +83,16 @@ def packed(novelties: Novelties) -> bytes:
 def unpacked(data: bytes) -> dict[int, Novelty]:
     """Read what `packed` wrote, once or several times in a row; other bytes raise ValueError."""
     return together([{feature: own} for feature, own in _unpacked(data)])
+
+
+def _chosen(counts: NDArray[np.int64], hashes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], int]:
+    """As `_heaviest` for one batch, ties by hash: which of the counts to keep, and what to take off them."""
+    if len(counts) <= NAMES:
+        return np.arange(len(counts)), 0
+    lost = int(np.partition(counts, len(counts) - 1 - NAMES)[len(counts) - 1 - NAMES])
+    above, level = np.flatnonzero(counts > lost), np.flatnonzero(counts == lost)
+    level = level[np.argsort(hashes[level])[: NAMES - len(above)]]
+    return np.concatenate([above, level]), lost
 
 
 def _heaviest(names: dict[str, int]) -> tuple[dict[str, int], int]:
