@@ -11,7 +11,7 @@ from app.monitor.configuration import restored
 from app.monitor.contracts import contracts
 from app.monitor.lines import Lines
 from app.monitor.novelty import distinct_by_name
-from app.monitor.paging import incidents, rank
+from app.monitor.paging import Incident, incidents
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import features, resolved
@@ -72,7 +72,7 @@ def _versions(
     received = windows.last_received(conn, watched.id)
     stored = thresholds.listed(conn, watched.id)
     running = open_episodes(conn, watched.id)
-    firsts = first_episodes(conn, watched.id, running)
+    paged = open_incidents(conn, watched, running)
     live_us = max(received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
     promised = contracts(conn, watched.id)
     for version in sorted(mine.keys() | received.keys()):
@@ -112,9 +112,7 @@ def _versions(
             last_row_us=received.get(version),
             silence_us=silence_us(service, watched, scored.baseline_id),
             episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in episodes_of],
-            incidents=[
-                IncidentView(one.feature, one.statistic, one.start_us) for one in incidents(episodes_of, firsts)
-            ],
+            incidents=[IncidentView(one.feature, one.statistic, one.start_us) for one in paged.get(version, ())],
             expectations=promised.get(version, ()),
         )
 
@@ -145,13 +143,22 @@ def pages_spent(conn: Connection, model_id: int, *, now_us: int) -> int:
     return len({one.group or one.id for one in begun if one.severity == "critical"})
 
 
-def first_episodes(conn: Connection, model_id: int, running: Mapping[str, list[Episode]]) -> dict[str | None, Episode]:
-    """Give the episode that each group with an open one is named by."""
-    groups = {one.group for found in running.values() for one in found if one.group is not None}
-    firsts: dict[str | None, Episode] = {}
-    for one in sorted(episodes.of_groups(conn, model_id, groups), key=rank):
-        firsts.setdefault(one.group, one)
-    return firsts
+def open_incidents(
+    conn: Connection, watched: Watched, running: Mapping[str, list[Episode]]
+) -> dict[str, list[Incident]]:
+    """Join the open episodes of each version to incidents, with those that were open before them."""
+    if not running:
+        return {}
+    since_us = min(one.start_us for found in running.values() for one in found) - MONTH_US
+    recent: dict[str, list[Episode]] = {version: [] for version in running}
+    for one in episodes.listed(conn, watched.id, from_us=since_us):
+        if one.version in recent:
+            recent[one.version].append(one)
+    length_us = watched.configuration.window
+    return {
+        version: [one for one in incidents(found, length_us=length_us) if one.end_us is None]
+        for version, found in recent.items()
+    }
 
 
 def silence_us(service: Service, watched: Watched, baseline_id: int) -> int | None:

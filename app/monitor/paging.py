@@ -1,21 +1,42 @@
-"""From open episodes to incidents: what is worth one page each, however many lines it crosses."""
+"""From episodes to incidents: what is worth one page each, however many lines it crosses."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
 
 from app.drift.scores import Statistic
 from app.storage.episodes import Episode
 
-_TELLING = frozenset({Statistic.NULL_RATIO, Statistic.UNSEEN_RATIO, Statistic.INVALID_RATIO})
+TOGETHER: Final = 2
+"""Windows within which what begins has begun together: evidence of one cause crosses each line in its own time."""
+_TELLING: Final = frozenset({Statistic.NULL_RATIO, Statistic.UNSEEN_RATIO, Statistic.INVALID_RATIO})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incident:
-    """Episodes of one version that belong together, named by the first of them for as long as any is open."""
+    """Episodes of one version that belong together, named by the first of them; `end_us` is None while any is open."""
 
     feature: str
     statistic: str
     start_us: int
+    end_us: int | None
+    _features: set[str] = field(default_factory=set, repr=False, compare=False)
+    _groups: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def takes(self, episode: Episode, *, length_us: int) -> bool:
+        """Whether an episode that begins belongs here."""
+        if self.end_us is not None and self.end_us <= episode.start_us:
+            return False
+        together = episode.start_us - self.start_us <= TOGETHER * length_us
+        return together or episode.feature in self._features or episode.group in self._groups
+
+    def take(self, episode: Episode) -> None:
+        """Make an episode part of it."""
+        self._features.add(episode.feature)
+        if episode.group is not None:
+            self._groups.add(episode.group)
+        if self.end_us is not None:
+            self.end_us = None if episode.end_us is None else max(self.end_us, episode.end_us)
 
 
 def rank(episode: Episode) -> tuple[int, bool, str, bool, str]:
@@ -24,17 +45,17 @@ def rank(episode: Episode) -> tuple[int, bool, str, bool, str]:
     return episode.start_us, episode.feature == "", episode.feature, not telling, episode.statistic
 
 
-def incidents(running: Iterable[Episode], firsts: Mapping[str | None, Episode]) -> list[Incident]:
-    """Join a version's open episodes: those of one group, and those of a feature that is in an incident already.
+def incidents(episodes: Iterable[Episode], *, length_us: int) -> list[Incident]:
+    """Join a version's episodes, closed ones included, into incidents in order of time.
 
-    `firsts` is the first episode of each group, open or not, so that an incident keeps its name when that one closes
-    before the others.
+    An episode joins an incident that is open when it begins, if both began together, if its group is in it, or if
+    its feature is; so an incident keeps its name whichever of its episodes closes first.
     """
-    owners: dict[str, Incident] = {}
-    for episode in sorted(running, key=rank):
-        first = firsts.get(episode.group, episode)
-        owner = owners.get(episode.feature) or owners.get(first.feature)
-        owner = owner or Incident(first.feature, first.statistic, first.start_us)
-        owners.setdefault(episode.feature, owner)
-        owners.setdefault(first.feature, owner)
-    return sorted(set(owners.values()), key=lambda one: (one.start_us, one.feature))
+    found: list[Incident] = []
+    for episode in sorted(episodes, key=rank):
+        home = next((one for one in found if one.takes(episode, length_us=length_us)), None)
+        if home is None:
+            home = Incident(episode.feature, episode.statistic, episode.start_us, episode.end_us)
+            found.append(home)
+        home.take(episode)
+    return found

@@ -1,6 +1,6 @@
 """Episodes, and the verdicts people gave on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,15 +72,6 @@ def listed(  # noqa: PLR0913 - the filters of the contract
         where.append(columns.end_at.is_(None))
     order = (columns.start_at, columns.version, columns.feature, columns.statistic)
     return [_episode(row) for row in conn.execute(select(tables.episode).where(*where).order_by(*order))]
-
-
-def of_groups(conn: Connection, model_id: int, groups: Collection[str]) -> list[Episode]:
-    """Every episode of these groups, open or not."""
-    if not groups:
-        return []
-    columns = tables.episode.c
-    where = (columns.model_id == model_id, columns.group.in_(groups))
-    return [_episode(row) for row in conn.execute(select(tables.episode).where(*where))]
 
 
 def find(conn: Connection, model_id: int, episode_id: str) -> Episode | None:

@@ -1,67 +1,97 @@
 """Episodes that belong together are one incident, with one name from beginning to end."""
 
-from dataclasses import replace
 from random import Random
 
-from app.monitor.paging import Incident, incidents, rank
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.monitor.paging import Incident, incidents
 from app.storage.episodes import Episode
 
 
-def episode(feature: str, statistic: str = "evidence", *, start: int = 0, group: str = "g") -> Episode:
-    """An open episode."""
-    return Episode(
-        f"{feature}{statistic}{start}", "default", feature, statistic, "critical", start, None, 5, "mix", group, []
-    )
+def episode(
+    feature: str, statistic: str = "evidence", *, start: int = 0, end: int | None = None, group: str = ""
+) -> Episode:
+    """An episode from window to window."""
+    name = f"{feature} {statistic} {start}"
+    return Episode(name, "default", feature, statistic, "critical", start, end, 5, "mix", group or name, [])
 
 
-def named(*running: Episode, closed: tuple[Episode, ...] = ()) -> list[Incident]:
-    """The incidents of these open episodes; closed ones still name their groups."""
-    firsts: dict[str | None, Episode] = {}
-    for one in sorted([*running, *closed], key=rank):
-        firsts.setdefault(one.group, one)
-    shuffled = [*running]
-    Random(1).shuffle(shuffled)
-    return incidents(shuffled, firsts)
+def named(*given: Episode, at: int = 1000) -> list[tuple[str, str, int]]:
+    """The open incidents as they are at a window, when later windows are not known yet."""
+    seen = [
+        episode(one.feature, one.statistic, start=one.start_us, end=end, group=one.group or "")
+        for one in given
+        if one.start_us <= at
+        for end in [one.end_us if one.end_us is not None and one.end_us <= at else None]
+    ]
+    Random(1).shuffle(seen)
+    found = incidents(seen, length_us=1)
+    return [(one.feature, one.statistic, one.start_us) for one in found if one.end_us is None]
 
 
 def test_nothing_open() -> None:
-    """No episode, no incident."""
+    """No episode, no incident; none that is open when all are closed."""
     assert named() == []
+    assert named(episode("x", end=5)) == []
+    assert incidents([episode("x", end=5)], length_us=1) == [Incident("x", "evidence", 0, 5)]
 
 
 def test_nulls_are_told_as_nulls() -> None:
     """The share of nulls and the evidence of the same feature are one incident, named by what says more."""
-    assert named(episode("x"), episode("x", "null_ratio")) == [Incident("x", "null_ratio", 0)]
+    assert named(episode("x"), episode("x", "null_ratio")) == [("x", "null_ratio", 0)]
 
 
 def test_a_broken_join() -> None:
-    """Features of one group are one incident; the number of rows gives it no name while a feature can."""
-    assert named(episode("b"), episode("a"), episode("", "volume")) == [Incident("a", "evidence", 0)]
+    """What begins within two windows is one incident; the number of rows gives it no name while a feature can."""
+    assert named(episode("b", start=1), episode("a"), episode("", "volume")) == [("a", "evidence", 0)]
+    assert named(episode("b", start=2), episode("a")) == [("a", "evidence", 0)]
 
 
 def test_a_second_line_of_the_same_feature() -> None:
     """What crosses another line later is in the incident already, and so is who began with it."""
     late = episode("x", "null_ratio", start=9, group="h"), episode("y", start=9, group="h")
-    assert named(episode("x"), *late) == [Incident("x", "evidence", 0)]
+    assert named(episode("x"), *late) == [("x", "evidence", 0)]
 
 
 def test_two_causes() -> None:
-    """Another feature that breaks later is another incident."""
-    assert named(episode("x"), episode("y", start=9, group="h")) == [
-        Incident("x", "evidence", 0),
-        Incident("y", "evidence", 9),
-    ]
+    """Another feature that breaks later is another incident, and so is the same one after it was well."""
+    assert named(episode("x"), episode("y", start=9)) == [("x", "evidence", 0), ("y", "evidence", 9)]
+    assert named(episode("x", end=4), episode("x", "null_ratio", start=9)) == [("x", "null_ratio", 9)]
 
 
 def test_the_name_outlives_who_gave_it() -> None:
-    """When the first episode closes before the others the incident keeps its name, and takes it back again."""
-    first, other = episode("a"), episode("b")
-    assert named(other, closed=(replace(first, end_us=5),)) == [Incident("a", "evidence", 0)]
-    again = episode("a", start=8, group="h")
-    assert named(other, again, closed=(replace(first, end_us=5),)) == [Incident("a", "evidence", 0)]
+    """Whichever episodes close first, the incident keeps its name, over groups and over features."""
+    story = (
+        episode("a", end=6, group="g"),
+        episode("b", start=1, end=8, group="g"),
+        episode("a", "null_ratio", start=3, end=7, group="h"),
+        episode("c", start=4, end=20, group="h"),
+    )
+    assert {tuple(named(*story, at=at)) for at in range(20)} == {(("a", "evidence", 0),)}
+    assert named(*story, at=20) == []
 
 
 def test_a_group_without_a_name() -> None:
     """An episode that was stored without a group stands alone."""
-    lonely = replace(episode("x"), group=None)
-    assert incidents([lonely], {}) == [Incident("x", "evidence", 0)]
+    lonely = Episode("i", "default", "x", "evidence", "critical", 0, None, 5, "mix", None, [])
+    assert [one.feature for one in incidents([lonely], length_us=1)] == ["x"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcd"), st.sampled_from(["evidence", "null_ratio"]), st.integers(0, 30), st.integers(1, 9)
+        ),
+        max_size=8,
+        unique_by=lambda one: one[:3],
+    )
+)
+def test_an_open_incident_never_changes_its_name(drawn: list[tuple[str, str, int, int]]) -> None:
+    """As windows pass, an incident is called what it was called when it opened, until it closes."""
+    story = [episode(feature, statistic, start=start, end=start + lasts) for feature, statistic, start, lasts in drawn]
+    before: set[tuple[str, str, int]] = set()
+    for at in range(45):
+        now = set(named(*story, at=at))
+        assert all(start == at for _, _, start in now - before)
+        before = now
