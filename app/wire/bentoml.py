@@ -6,7 +6,8 @@ from typing import Any, Final
 
 META: Final = "bento_meta"
 ROLES: Final = {"feature": "feature", "prediction": "prediction", "target": "outcome"}
-"""BentoML's roles by our word for each."""
+"""Our word for each of BentoML's roles."""
+ANSWERS: Final = ("prediction", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,11 @@ def bento_of(row: Mapping[str, Any]) -> Bento | None:
 
 
 def strangers(roles: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """Name the feature that a column is, by the column: the one stranger of a role is its one absent feature."""
+    """Name the feature that a column is, by the column: the one answer that nobody knows is the model's only one."""
     found = {}
-    for role in set(ROLES.values()):
+    for role in ANSWERS:
         unknown = [column for column, told in roles.items() if told == role and column not in known]
-        absent = [name for name, told in known.items() if told == role and name not in roles]
-        if len(unknown) == len(absent) == 1:
-            found[unknown[0]] = absent[0]
+        wanted = [name for name, told in known.items() if told == role]
+        if len(unknown) == len(wanted) == 1 and wanted[0] not in roles:
+            found[unknown[0]] = wanted[0]
     return found

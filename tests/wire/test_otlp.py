@@ -279,4 +279,5 @@ def test_bentoml() -> None:
     assert bento == Bento("credit", {"age": "feature", "pred": "prediction", "real": "outcome"})
     assert strangers(bento.roles, {"age": "feature", "score": "prediction"}) == {"pred": "score"}
     assert strangers(bento.roles, {"pred": "prediction", "score": "prediction"}) == {}
+    assert strangers(bento.roles, {"one": "prediction", "two": "prediction", "weight": "feature"}) == {}
     assert bento_of({"bento_meta": 5}) is None
