@@ -97,7 +97,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         catalog=Catalog(database, sample_always=settings.sample_always),
         reservoirs=Reservoirs(settings.reservoir_size),
         instruments=instruments,
-        page=Page(instruments, max_series=settings.max_series),
+        page=Page(instruments, max_series=settings.max_series, max_model_series=settings.max_model_series),
         policy=policy(settings, scratch=scratch),
         decodes=Turns(settings.max_decodes, patience_s=settings.request_deadline / 1e6),
         burden=Burden(settings.max_inflight_bytes),

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     max_windows: Count = Field(2_000, description="Windows touched by one batch.")
     max_models: Count = Field(500, description="Models kept by one service.")
     max_series: Count = Field(200_000, description="Drift series on /metrics of one process.")
+    max_model_series: Count = Field(100_000, description="Drift series on /metrics of one model.")
     max_document_bytes: Count = Field(2**20, description="Largest JSON document that manages a model.")
     max_head_bytes: Count = Field(16 * 2**10, description="Largest request line and headers together.")
     max_connections: Count = Field(1000, description="Connections open to one process.")

@@ -232,7 +232,8 @@ SERVICE: Final = (
         "warning",
         "max(driftgauge_series_dropped) > 0",
         "Drift series are left out of /metrics",
-        "{{ $value | humanize }} series exceed DRIFTGAUGE_MAX_SERIES; the least important statistics are missing.",
+        "{{ $value | humanize }} series exceed DRIFTGAUGE_MAX_SERIES or DRIFTGAUGE_MAX_MODEL_SERIES; the least "
+        "important statistics are missing.",
         wait="10m",
         keep="15m",
     ),

@@ -1,10 +1,11 @@
 """Drift series as bytes, rendered once an evaluation and served as they are.
 
 Only gauges without units or quotes in their help, so the same bytes are valid in the Prometheus text format 0.0.4 and
-in OpenMetrics 1.0. Under the series cap room is given in this order, and what comes after the first series without
-room is dropped: series of models and versions; then, statistic by statistic in the order of `families.KEPT` (others
-after it by name), each feature's score together with its thresholds; then whether features were scored; then means;
-then distinct values; then expectations. Within each step models, versions and features go by name.
+in OpenMetrics 1.0. Under the caps, of a model and of the page, room is given in this order, and what comes after the
+first series without room is dropped: series of models and versions; then, statistic by statistic in the order of
+`families.KEPT` (others after it by name), each feature's score together with its thresholds; then whether features
+were scored; then means; then distinct values; then expectations. Within each step models, versions and features go by
+name.
 """
 
 import zlib
@@ -35,15 +36,17 @@ class DriftPage:
     dropped: int
 
 
-def render(models: Iterable[ModelView], *, max_series: int) -> DriftPage:
-    """Render every model's drift series, at most `max_series` of them."""
-    samples = _samples(sorted(models, key=lambda model: model.name))
+def render(models: Iterable[ModelView], *, max_series: int, max_model_series: int | None = None) -> DriftPage:
+    """Render every model's drift series, at most `max_series` of them, and of one model at most `max_model_series`."""
+    ordered = sorted(models, key=lambda model: model.name)
+    over = frozenset[Sample]() if max_model_series is None else _over(ordered, max_model_series)
+    samples = (one for one in _samples(ordered) if one not in over) if over else _samples(ordered)
     lines: dict[str, list[str]] = {name: [] for name in families.HELP}
     series = 0
     for name, line in islice(samples, max_series):
         lines[name].append(line)
         series += 1
-    dropped = sum(1 for _ in samples)
+    dropped = len(over) + sum(1 for _ in samples)
     plain = "".join(_family(name, body) for name, body in lines.items() if body).encode()
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     deflated = packer.compress(plain) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -62,6 +65,21 @@ def number(value: float | None) -> str | None:
 def escape(value: str) -> str:
     """A label value as it stands between quotes."""
     return value.translate(_ESCAPES)
+
+
+def _over(models: Sequence[ModelView], cap: int) -> frozenset[Sample]:
+    """The samples of models that have more than their share."""
+    large = [model for model in models if _most(model) > cap]
+    return frozenset(sample for model in large for sample in islice(_samples([model]), cap, None))
+
+
+def _most(model: ModelView) -> int:
+    """How many samples a model can have at most, without making them."""
+    most = 5
+    for version in model.versions:
+        most += 15 + len(version.episodes) + len(version.incidents) + 2 * len(version.expectations)
+        most += sum(3 + len(feature.scores) + len(feature.thresholds) for feature in version.features)
+    return most
 
 
 def _family(name: str, body: Sequence[str]) -> str:

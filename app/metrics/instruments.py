@@ -109,7 +109,9 @@ class Instruments:
             "driftgauge_database_up", "1 when the database answered at the last look.", registry=registry
         )
         self.series_dropped = Gauge(
-            "driftgauge_series_dropped", "Drift series left out because of DRIFTGAUGE_MAX_SERIES.", registry=registry
+            "driftgauge_series_dropped",
+            "Drift series left out because of DRIFTGAUGE_MAX_SERIES or DRIFTGAUGE_MAX_MODEL_SERIES.",
+            registry=registry,
         )
         self._links = Gauge(
             "driftgauge_link_info",

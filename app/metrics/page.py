@@ -24,15 +24,16 @@ _WORD: Final = 0xFFFFFFFF
 class Page:
     """Everything one process exposes; `publish` may run in any thread while `render` serves."""
 
-    def __init__(self, instruments: Instruments, *, max_series: int) -> None:
+    def __init__(self, instruments: Instruments, *, max_series: int, max_model_series: int | None = None) -> None:
         """Start with no drift series."""
         self._instruments = instruments
         self._max_series = max_series
+        self._max_model_series = max_model_series
         self._drift: DriftPage = render((), max_series=max_series)
 
     def publish(self, models: Iterable[ModelView]) -> DriftPage:
         """Replace the drift series; the next scrape shows them."""
-        drift = render(models, max_series=self._max_series)
+        drift = render(models, max_series=self._max_series, max_model_series=self._max_model_series)
         self._drift = drift
         self._instruments.series_dropped.set(drift.dropped)
         return drift

@@ -138,6 +138,23 @@ def test_a_larger_cap_shows_more_of_the_same(cap: int) -> None:
     assert small.items() <= large.items()
 
 
+@given(st.integers(0, 45))
+def test_no_model_takes_the_room_of_others(cap: int) -> None:
+    """Of each model its own first series are shown, as if it were alone; what is over is counted."""
+    shown = render([model("a"), model("b")], max_series=MANY, max_model_series=cap)
+    alone = [render([model(name)], max_series=cap) for name in ("a", "b")]
+    expected = [one for page_ in alone for one in samples(page_.plain.decode()).items()]
+    assert samples(shown.plain.decode()) == dict(expected)
+    assert shown.dropped == sum(page_.dropped for page_ in alone)
+
+
+def test_both_caps_hold() -> None:
+    """The cap of the page counts what the caps of its models left."""
+    both = render([model("a"), model("b")], max_series=30, max_model_series=20)
+    whole = render([model("a"), model("b")], max_series=MANY)
+    assert (both.series, both.dropped) == (30, whole.series - 30)
+
+
 def test_the_deflated_page_can_be_continued() -> None:
     """Raw deflate that ends on a byte boundary, so that another stream can follow."""
     drift = render([model()], max_series=MANY)
