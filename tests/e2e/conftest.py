@@ -42,7 +42,8 @@ class World:
         (folder / "sitecustomize.py").write_text(f"import app\napp.__version__ = {version!r}\n", encoding="utf-8")
         replica = self.replicas[number]
         replica.stop()
-        replica.settings["PYTHONPATH"] = str(folder)
+        before = os.environ.get("PYTHONPATH")
+        replica.settings["PYTHONPATH"] = os.pathsep.join([str(folder), *([before] if before else [])])
         replica.restart()
 
 
