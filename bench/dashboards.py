@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -73,12 +74,11 @@ def play(stage: Scene) -> None:
 
 def main(folder: Path) -> None:
     """Play, then draw."""
-    with (
-        scene(Feed(faults=FAULTS), window="10s", window_us=WINDOW_US, rows=500, interval="2s") as stage,
-        EmbeddedPostgres(stage.replicas[0].data_dir) as database,
-        tempfile.TemporaryDirectory(prefix="driftgauge-panels-") as scratch,
-    ):
-        script = bundled(Path(scratch))
+    with ExitStack() as stack:
+        script = bundled(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftgauge-panels-"))))
+        feed = Feed(faults=FAULTS)
+        stage = stack.enter_context(scene(feed, window="10s", window_us=WINDOW_US, rows=500, interval="2s"))
+        database = stack.enter_context(EmbeddedPostgres(stage.replicas[0].data_dir))
         play(stage)
         last = time.time()
         for board, (titles, ago, chosen) in PICTURES.items():
