@@ -12,7 +12,7 @@ from app.api.names import Version
 from app.api.problems import answer, responses
 from app.errors import BadRequest
 from app.monitor import events
-from app.monitor.pairing import Asked
+from app.monitor.halves import Asked
 
 router = APIRouter(tags=["ingest"])
 

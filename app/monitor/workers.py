@@ -12,9 +12,9 @@ from app.errors import Problem
 from app.monitor.evaluate import due, evaluate, fold_all
 from app.monitor.gauges import outdated, publish
 from app.monitor.novelty import prune_novelties
-from app.monitor.pairing import sweep
 from app.monitor.retain import prune, prune_samples
 from app.monitor.service import Service
+from app.monitor.sweep import sweep
 from app.storage import accounts, exposition, fold
 
 BREATH: Final = 3

@@ -5,7 +5,8 @@ import json
 from typing import Any, Final
 
 from app.errors import BadRequest
-from app.monitor import events, pairing
+from app.monitor import events
+from app.monitor.halves import Asked
 from app.monitor.keyring import ANYBODY, Holder
 from app.monitor.reading import histograms
 from app.monitor.service import Service
@@ -58,7 +59,7 @@ def deliver(
     holder: Holder = ANYBODY,
 ) -> int:
     """Post one event."""
-    return events.receive(service, sent[0], sent[1], asked=pairing.Asked(model, version, holder))
+    return events.receive(service, sent[0], sent[1], asked=Asked(model, version, holder))
 
 
 def refused(service: Service, sent: tuple[dict[str, str], bytes]) -> str:

@@ -17,7 +17,7 @@ from app.monitor import samples
 from app.monitor.burden import Burden
 from app.monitor.instants import instant_text
 from app.monitor.keyring import Holder
-from app.monitor.pairing import sweep
+from app.monitor.sweep import sweep
 from app.storage import accounts
 from app.storage.database import Database
 from monitor.callers import counts, deliver, kserve, refused, rows, seldon, unpaired, window
@@ -316,6 +316,26 @@ def test_the_truth_comes_late(truthful: Desk) -> None:
     assert counts(truthful, "default", start=MONDAY + HOUR_US) == {"null": 2, "= 0": 1, "= 1": 1}
     assert read["features"]["age"]["rows"] == 2
     assert (unpaired(truthful, "request"), balanced(truthful)) == (0, True)
+
+
+def test_a_late_truth_that_cannot_be_kept(truthful: Desk) -> None:
+    """A late truth waits nowhere: its sender is told when it was not committed, and may send it again."""
+    deliver(truthful.service, seldon("request", "p-1", REQUEST))
+    assert later(truthful) == 1
+    feedback = {"truth": {"data": {"ndarray": [[1], [0]]}}}
+    failpoints.arm("ingest.before_decode=error")
+    with pytest.raises(Unavailable):
+        deliver(truthful.service, seldon("feedback", "p-1", feedback))
+    failpoints.arm("")
+    deliver(truthful.service, seldon("feedback", "p-1", feedback))
+    assert window(truthful, start=MONDAY + HOUR_US)["rows_by_role"]["outcome"] == 4
+
+
+def test_a_truth_that_nobody_asked_for(desk: Desk) -> None:
+    """Feedback for a model without outcomes counts no row."""
+    deliver(desk.service, seldon("feedback", "p-1", {"truth": {"data": {"ndarray": [[1]]}}}))
+    assert later(desk) == 0
+    assert rows(desk, "accepted", kind="seldon") == 0
 
 
 def test_shuffled_and_doubled(truthful: Desk) -> None:
