@@ -34,7 +34,7 @@ def rows_of(call: Call, schema: Schema) -> tuple[list[dict[str, Any]], int]:
     except Problem:
         return [], 1
     answers = [answer for answer in [_answer(call, schema)] if answer is not None and answer.rows == table.received]
-    whole = joined(table, answers, own=frozenset(schema.asked.ordered))
+    whole = joined(table, answers, own=frozenset(schema.asked.ordered), barred=schema.steering)
     names = list(whole.columns)
     rows = [dict(zip(names, values, strict=True)) for values in zip(*map(_values, _columns(whole)), strict=True)]
     for row in rows:
