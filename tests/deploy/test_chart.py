@@ -11,6 +11,7 @@ import pytest
 import yaml
 from jsonschema import ValidationError
 
+from app import __version__
 from app.settings import PREFIX, Settings
 from deploy.objects import CHART, ROOT, Object, check, helm, of, template
 from metrics.tools import promtool
@@ -149,6 +150,15 @@ def test_rules_and_dashboards_are_the_ones_we_ship(tmp_path: Path) -> None:
     assert all(one["metadata"]["labels"]["grafana_dashboard"] == "1" for one in of(objects, "ConfigMap"))
     files = {path.name: json.loads(path.read_text()) for path in (ROOT / "grafana" / "dashboards").glob("*.json")}
     assert {name: json.loads(text) for name, text in dashboards.items()} == files
+
+
+def test_one_version_everywhere() -> None:
+    """Chart, compose file and kustomization deploy the release that they came with."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    assert chart["appVersion"] == __version__
+    assert f"driftgauge:{__version__}" in (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+    listed = yaml.safe_load((KUSTOMIZE / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert [one["newTag"] for one in listed["images"]] == [__version__]
 
 
 def test_the_kustomization_is_the_chart() -> None:
