@@ -7,7 +7,8 @@ import numpy as np
 
 from app.drift.layout import ABSENT, Floats, Layout
 
-ROOM: Final = 9.0
+_UNEVEN: Final = 4.0
+_UNORDERED: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ def compare(current: Floats, reference: Floats, *, layout: Layout, pseudo: Float
 def straddling(one: Comparison, other: Comparison, part: Floats, *, step: Floats) -> Comparison:
     """Compare windows that lie by `part`, (W, 1), in the other slot: expected shares in proportion.
 
-    `step`, (B,), is the mean square by which shares change from slot to slot. What a slot's hours are like one by one
-    is not known: were they without any order, a window that swaps a part of them for others would differ by that part
-    of the mean square. It is given room for three standard deviations of that.
+    What the hours of a slot are like one by one is not known, so there is room for more: traffic need not be even, so
+    that bins in which the two slots differ are uncertain; and were the hours without any order, a window that swaps a
+    part of them for others would differ by that part of `step`, (B,), the mean square by which shares change from slot
+    to slot.
     """
     q = (1.0 - part) * one.q + part * other.q
     usable = np.isfinite(other.e)
@@ -66,5 +68,5 @@ def straddling(one: Comparison, other: Comparison, part: Floats, *, step: Floats
         n=one.n,
         m=np.where(usable, (1.0 - part) * one.m + part * other.m, one.m),
         e=np.where(usable, (1.0 - part) * one.e + part * other.e, np.nan),
-        extra=ROOM * part * step,
+        extra=_UNEVEN * (part * (1.0 - part) * (one.q - other.q)) ** 2 + _UNORDERED * part * step,
     )

@@ -8,7 +8,6 @@ import numpy as np
 from app.drift import tail, wobble
 from app.drift.autocorrelation import factor
 from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
-from app.drift.comparison import ROOM
 from app.drift.context import DAY_US, LEVELS, Grid
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.tail import LEAST_LOG, Tail
@@ -16,6 +15,8 @@ from app.drift.tail import LEAST_LOG, Tail
 _SMALL: Final = 0.05
 """A relative change of the rows that is never worth a page."""
 _FAR: Final = 50.0
+_UNORDERED: Final = 9.0
+"""Room for windows that lie in two slots: three standard deviations, were the hours of a slot without any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class VolumeCalibration:
         mean, windows = self.mean[slot], self.windows[slot]
         mean = (1.0 - part) * mean + part * self.mean[other]
         steps = np.diff(np.log(self.mean + 0.5), append=np.log(self.mean[:1] + 0.5))
-        lasting = self.lasting + ROOM * part * np.mean(steps * steps)
+        lasting = self.lasting + _UNORDERED * part * np.mean(steps * steps)
         logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=lasting)
         p = self.tail.p(logs[:, None])[:, 0]
         small = np.abs(np.log((rows + 0.5) / (mean + 0.5))) < _SMALL
