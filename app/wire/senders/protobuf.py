@@ -11,11 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from app.errors import TooLarge
 from app.wire.faults import check_names, undecodable
 from app.wire.senders.tensors import Tensor
 
 VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5
 LONGEST: Final = 10
+MOST_FIELDS: Final = 1_000_000
+AT_ONCE: Final = 1 << 20
 _TENSORS: Final = 5
 _NAME, _DATATYPE, _SHAPE, _CONTENTS = 1, 2, 3, 5
 _BOOL, _INT32, _INT64, _UINT32, _UINT64, _FP32, _FP64, _BYTES = range(1, 9)
@@ -43,8 +46,11 @@ def tensors_of_message(message: bytes, *, answer: bool) -> list[Tensor]:
 
 def fields(data: memoryview) -> Iterator[Field]:
     """Give the fields of a message: numbers as they are encoded, anything longer as its bytes."""
-    place = 0
+    place = number = 0
     while place < len(data):
+        number += 1
+        if number > MOST_FIELDS:
+            raise TooLarge("body-too-large", f"a message holds more than {MOST_FIELDS} fields")
         tag, place = _varint(data, place)
         kind = tag & 7
         if kind == VARINT:
@@ -115,13 +121,22 @@ def _floats(data: memoryview, kind: "np.dtype[Any]") -> NDArray[Any]:
 
 
 def varints(data: memoryview) -> NDArray[np.uint64]:
-    """Read numbers of seven bits a byte, all at once."""
+    """Read numbers of seven bits a byte, many at once."""
     octets = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(octets < 128)  # noqa: PLR2004 - the highest bit says that more follows
-    if not len(octets):
-        return np.zeros(0, np.uint64)
-    if not len(ends) or ends[-1] != len(octets) - 1:
-        raise undecodable("a list of numbers is cut short")
+    read = [np.zeros(0, np.uint64)]
+    place = 0
+    while place < len(octets):
+        block = octets[place : place + AT_ONCE]
+        ends = np.flatnonzero(block < 128)  # noqa: PLR2004 - the highest bit says that more follows
+        if not len(ends) or (place + len(block) == len(octets) and ends[-1] != len(block) - 1):
+            raise undecodable("a list of numbers is cut short")
+        block = block[: ends[-1] + 1]
+        read.append(_block(block, ends))
+        place += len(block)
+    return np.concatenate(read)
+
+
+def _block(octets: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > LONGEST:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import BadRequest
+from app.errors import BadRequest, TooLarge
+from app.wire.senders import protobuf
 from app.wire.senders.calls import GRPC, read_request, read_response
 from app.wire.senders.sides import Side
 from app.wire.senders.tensors import texts
@@ -252,6 +253,23 @@ def test_protobuf_answers() -> None:
         "score": [0.0, 127.0, 2.0**63],
         "label": [1.0, 0.0, 1.0],
     }
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=50), st.integers(10, 40))
+def test_numbers_of_seven_bits(values: list[int], at_once: int) -> None:
+    """Numbers come back however the list is cut into blocks."""
+    message = grpc_messages().InferTensorContents(uint64_contents=values).SerializeToString()
+    packed = next((value for _, value in protobuf.fields(memoryview(message))), memoryview(b""))
+    assert isinstance(packed, memoryview)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protobuf, "AT_ONCE", at_once)
+        assert protobuf.varints(packed).tolist() == values
+
+
+def test_a_message_of_too_many_fields() -> None:
+    """Fields are counted before they become anything."""
+    with pytest.raises(TooLarge):
+        read_request(b"\x08\x01" * 1_000_001, GRPC, header_length=None, side=ASKED)
 
 
 @given(st.binary(max_size=200))
