@@ -19,7 +19,7 @@ from app.monitor.arrival import Arrival
 from app.monitor.catalog import Watched
 from app.monitor.sensitive import sensitive_names
 from app.storage.reservoirs import Part
-from app.wire.picks import Picks, packed, picked, read_cells, unpacked
+from app.wire.picks import Picks, packed, packed_rows, read_cells, unpacked
 from app.wire.table import Table
 
 Hashes = NDArray[np.uint64]
@@ -89,10 +89,10 @@ class Reservoirs:
         if not watched.sampled or not len(arrival.rows):
             return ()
         hashes = row_hashes(batch_id, arrival.rows)
-        starts = np.unique(arrival.starts)
-        names = sampled_names(watched)
+        first, last = int(arrival.starts.min()), int(arrival.starts.max())
+        starts = [first] if first == last else np.unique(arrival.starts).tolist()
         parts = []
-        for start in starts.tolist():
+        for start in starts:
             inside = arrival.starts == start if len(starts) > 1 else np.ones(len(hashes), np.bool_)
             for arm, version in enumerate(arrival.versions):
                 mine = inside & (arrival.arms == arm) if len(arrival.versions) > 1 else inside
@@ -101,8 +101,8 @@ class Reservoirs:
                     places = places[np.argpartition(hashes[places], self.size)[: self.size]]
                 if len(places):
                     places = places[np.argsort(hashes[places])]
-                    picks = picked(table, names, arrival.rows[places].tolist())
-                    parts.append(Part(version, start, hashes[places].astype(_DTYPE).tobytes(), packed(picks)))
+                    payload = packed_rows(table, sampled_names(watched), arrival.rows[places].tolist())
+                    parts.append(Part(version, start, hashes[places].astype(_DTYPE).tobytes(), payload))
         return tuple(parts)
 
 

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from app.wire.arrow import STREAM_MAGIC
 from app.wire.cells import Cells
 from app.wire.jsonrows import RowColumns
 from app.wire.numbers import number
@@ -15,6 +18,8 @@ from app.wire.table import Table
 
 Values = dict[str, list[Any]]
 
+MANY: Final = 128
+_TEXT: Final = b"text"
 _LONGEST: Final = 2_000
 _WIDEST: Final = 2**63
 
@@ -38,11 +43,27 @@ def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
 
 
 def _of_arrow(raw: dict[str, Any], rows: Sequence[int]) -> Values:
-    if not raw:
-        return {}
-    places = pa.array(rows, pa.int64())
-    taken = pa.Table.from_arrays(list(raw.values()), names=list(raw)).take(places)
-    return {name: _listed(taken.column(n)) for n, name in enumerate(raw)}
+    places = np.array(rows, np.int64)
+    return {name: _some(column, places) for name, column in raw.items()}
+
+
+def _some(column: Any, places: NDArray[np.int64]) -> list[Any]:
+    """Give a few values; of plain numbers by way of numpy, which costs a third."""
+    kind = column.type
+    plain = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    if plain and column.num_chunks == 1 and not column.null_count:
+        values: list[Any] = column.chunk(0).to_numpy()[places].tolist()
+        return values
+    return _listed(column.take(pa.array(places)))
+
+
+def _batch(raw: dict[str, Any], rows: Sequence[int]) -> Any:
+    """Take rows of all columns at once."""
+    places = pa.array(np.array(rows, np.int64))
+    if all(column.num_chunks == 1 for column in raw.values()):
+        chunks = [column.chunk(0) for column in raw.values()]
+        return pa.Table.from_batches([pa.RecordBatch.from_arrays(chunks, names=list(raw)).take(places)])
+    return pa.Table.from_arrays(list(raw.values()), names=list(raw)).take(places)
 
 
 def _taken(column: Any, rows: Sequence[int]) -> list[Any]:
@@ -53,15 +74,20 @@ def _taken(column: Any, rows: Sequence[int]) -> list[Any]:
         return [column[row] for row in rows]  # which of them are integers is told by the values alone
     if isinstance(column, list):
         return [column[row] for row in rows]
-    return _listed(column.take(pa.array(rows, pa.int64())))
+    return _listed(column.take(pa.array(np.array(rows, np.int64))))
 
 
 def _listed(column: Any) -> list[Any]:
-    """Give Arrow values as those of Python; times in nanoseconds lose what Python has no room for."""
+    """Give Arrow values as those of Python; nanoseconds are cut, for which pyarrow would load pandas."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        column = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
+    kind = column.type
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        column = pc.cast(column, pa.timestamp("us", kind.tz), safe=False)
+    elif pa.types.is_duration(kind) and kind.unit == "ns":
+        column = pc.cast(column, pa.duration("us"), safe=False)
+    elif pa.types.is_time64(kind) and kind.unit == "ns":
+        column = pc.cast(column, pa.time64("us"), safe=False)
     values: list[Any] = column.to_pylist()
     return values
 
@@ -75,8 +101,27 @@ def packed(picks: Picks) -> bytes:
         return msgspec.msgpack.encode(Picks(picks.text, safe), enc_hook=str)
 
 
+def packed_rows(table: Table, names: Iterable[str], rows: Sequence[int]) -> bytes:
+    """Pick rows and write them: a few as values, many Arrow ones as an Arrow stream, which costs a tenth."""
+    if len(rows) < MANY or isinstance(table.columns, RowColumns):
+        return packed(picked(table, names, rows))
+    raw = {name: table.columns[name] for name in names if name in table.columns}
+    if not raw or not all(isinstance(column, pa.ChunkedArray) for column in raw.values()):
+        return packed(picked(table, names, rows))
+    taken = _batch(raw, rows)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, taken.schema.with_metadata({_TEXT: b"1" if table.text else b""})) as stream:
+        stream.write_table(taken)
+    octets: bytes = sink.getvalue().to_pybytes()
+    return octets
+
+
 def unpacked(payload: bytes) -> Picks:
     """Read picks."""
+    if payload.startswith(STREAM_MAGIC):
+        table = pa.ipc.open_stream(payload).read_all()
+        text = (table.schema.metadata or {}).get(_TEXT) == b"1"
+        return Picks(text, {name: _listed(table.column(n)) for n, name in enumerate(table.schema.names)})
     return msgspec.msgpack.decode(payload, type=Picks)
 
 
