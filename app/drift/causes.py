@@ -23,7 +23,8 @@ MOVES: Final = ("unit_change", "location", "spread")
 """The causes that move all values."""
 MIX: Final = "mix"
 VOLUME: Final = "volume"
-_OF_STATISTIC: Final = {"null_ratio": "nulls", "unseen_ratio": "unseen", "volume": VOLUME}
+_OF_STATISTIC: Final = {"null_ratio": "nulls", "unseen_ratio": "unseen", "invalid_ratio": "unseen", "volume": VOLUME}
+"""What cannot be read as a number was never seen as one."""
 _HOURS: Final = tuple(hours for hour in range(1, 13) for hours in (hour, -hour))
 _FLOOR: Final = 0.02
 _ENOUGH: Final = 0.5
@@ -50,6 +51,14 @@ def _raised(p: Floats, q: Floats, at: int) -> Floats:
     out = q * ((1.0 - float(p[at])) / (left if left > 0 else 1.0))
     out[at] = p[at]
     return np.asarray(out)
+
+
+def _exchanged(p: Floats, q: Floats, at: int, other: int) -> Floats:
+    """The expected shares with what one bin gained taken from one other alone."""
+    out = q.copy()
+    out[at] += min(p[at] - q[at], q[other])
+    out[other] -= min(p[at] - q[at], q[other])
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +124,10 @@ def signs(  # noqa: PLR0913 - a window is found by all of them
     p = x / x.sum()
     gap = _Gap.of(x, q, np.flatnonzero(part.finite))
     found = dict.fromkeys(CAUSES[1:], 0.0)
-    for cause, position in (("nulls", int(part.null[0])), ("unseen", int(part.unseen[0]))):
+    places = (("nulls", part.null), ("unseen", part.unseen), ("unseen", part.invalid))
+    for cause, position in [(cause, int(at[0])) for cause, at in places]:
         if position != ABSENT and p[position] > q[position]:
-            found[cause] = gap.worth(_raised(p, q, position))
+            found[cause] = max(found[cause], gap.worth(_raised(p, q, position)))
     single = np.ones(high - low, dtype=np.bool_)
     single[[at for at in (int(part.null[0]), int(part.unseen[0]), int(part.invalid[0])) if at != ABSENT]] = False
     closes = dict.fromkeys(MOVES, 0.0)
@@ -130,7 +140,10 @@ def signs(  # noqa: PLR0913 - a window is found by all of them
             found[cause], closes[cause] = gap.moved(tried)
     risen = np.flatnonzero(single & (p > q))
     if len(risen):
-        found["stuck_value"] = gap.worth(np.stack([_raised(p, q, int(at)) for at in risen]))
+        stuck = gap.worth(np.stack([_raised(p, q, int(at)) for at in risen]))
+        fallen = int(np.argmin(p - q))
+        swapped = gap.worth(np.stack([_exchanged(p, q, int(at), fallen) for at in risen]))
+        found["stuck_value"] = stuck if stuck >= swapped else 0.0
     return (gap.whole, *gap.worths(shares[1:]).tolist(), *found.values(), *closes.values())
 
 

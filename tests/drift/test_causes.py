@@ -11,7 +11,8 @@ from app.drift.context import HOUR_US, MONDAY_US, WEEK_US, Grid
 from app.drift.explanation import explain
 from app.drift.layout import Layout, layout
 from app.drift.refit import refit
-from drift.streams import RANGES, hourly, shares, stream, trailing
+from app.drift.replay import Windows
+from drift.streams import CATEGORIES, RANGES, hourly, shares, starts, stream, trailing
 
 NOON = MONDAY_US + 9 * WEEK_US + 12 * HOUR_US
 ROWS = 2_000
@@ -126,3 +127,44 @@ def test_statistics_name_their_own_cause() -> None:
     assert causes.named((), statistic="unseen_ratio") == "unseen"
     assert causes.named((), statistic="volume") == "volume"
     assert causes.named(()) == "mix"
+
+
+@pytest.fixture(scope="module")
+def airports() -> tuple[Layout, Calibration, Grid]:
+    """Eight weeks of one feature of five categories."""
+    rng = np.random.default_rng(5)
+    at = starts(8 * 168)
+    counts = np.zeros((len(at), len(CATEGORIES)), dtype=np.int64)
+    counts[:, :5] = rng.multinomial(500, [0.36, 0.33, 0.2, 0.1, 0.01], size=len(at))
+    place = layout(
+        np.array([0, len(CATEGORIES)]), CATEGORIES, groups=np.arange(len(CATEGORIES)), baseline=counts.sum(axis=0)
+    )
+    windows = Windows(at, counts, counts.sum(axis=1))
+    return place, refit(place, trailing(windows), grid=hourly()), hourly()
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause"),
+    [
+        ([330, 360, 200, 100, 10, 0, 0, 0, 0], "mix"),
+        ([100, 330, 200, 360, 10, 0, 0, 0, 0], "mix"),
+        ([0, 690, 200, 100, 10, 0, 0, 0, 0], "mix"),
+        ([288, 264, 160, 280, 8, 0, 0, 0, 0], "stuck_value"),
+        ([320, 290, 180, 90, 10, 0, 0, 110, 0], "unseen"),
+        ([320, 290, 180, 90, 10, 0, 0, 0, 110], "unseen"),
+        ([320, 290, 180, 90, 10, 110, 0, 0, 0], "nulls"),
+    ],
+)
+def test_what_happened_to_categories(airports: tuple[Layout, Calibration, Grid], seen: list[int], cause: str) -> None:
+    """Two that were swapped, or one renamed, are no stuck value; what cannot be read was never seen."""
+    place, calibration, grid = airports
+    found = explain(place, calibration, feature=0, start=NOON, counts=np.array(seen), grid=grid)
+    assert found.cause == cause
+
+
+def test_a_ratio_names_its_own_cause() -> None:
+    """Episodes of ratios and of the volume need no histogram."""
+    named = {
+        name: causes.named((), statistic=name) for name in ("null_ratio", "unseen_ratio", "invalid_ratio", "volume")
+    }
+    assert named == {"null_ratio": "nulls", "unseen_ratio": "unseen", "invalid_ratio": "unseen", "volume": "volume"}
