@@ -106,7 +106,7 @@ def test_by_hand(locked: Locked, credit: str, page: str, tmp_path: Path) -> None
 
 def test_every_page_is_tested() -> None:
     """No page is left out."""
-    assert {page.stem for page in PAGES.glob("*.md")} == ROWS.keys()
+    assert {page.stem for page in PAGES.glob("[a-z]*.md")} == ROWS.keys()
 
 
 def test_manifests(locked: Locked) -> None:
