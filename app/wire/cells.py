@@ -13,11 +13,15 @@ Doubles = NDArray[np.float64]
 class Cells(Sequence[Any]):
     """A column of numbers, shape (rows,), whose values as the body wrote them are made when asked for.
 
-    The doubles are what the values round to; an integer or a boolean among them shows in the values alone.
+    The doubles are what the values round to, 0 for null; an integer or a boolean among them shows in the values alone.
+    `nulls` tells which are null, None when none is.
     """
 
-    def __init__(self, doubles: Doubles, values: Callable[[], list[Any]]) -> None:
+    def __init__(
+        self, doubles: Doubles, values: Callable[[], list[Any]], *, nulls: NDArray[np.bool_] | None = None
+    ) -> None:
         self.doubles = doubles
+        self.nulls = nulls
         self._values = values
 
     @cached_property

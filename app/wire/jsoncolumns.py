@@ -11,15 +11,24 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from app.errors import BadRequest
-from app.wire.cells import Cells
+from app.wire.cells import Cells, Doubles
 from app.wire.exact import ExactColumn
 from app.wire.jsontext import load_exact, load_json
 from app.wire.table import RawColumn
 
 START: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"columns"[ \t\r\n]*:[ \t\r\n]*\{')
 SMALLEST: Final = 1 << 12
+# Longer words first, each with a number to stand for it while it is read, and its value.
+WORDS: Final = {
+    b"-Infinity": (b" 5e-324 ", -np.inf),
+    b"Infinity": (b" 1e-323 ", np.inf),
+    b"NaN": (b" 15e-324 ", np.nan),
+    b"null": (b" 2e-323 ", 0.0),
+}
+_WAYS: Final[tuple[tuple[bytes, ...], ...]] = ((), (b"null",), tuple(WORDS))
 
 
 def columns_of(body: bytes) -> dict[str, RawColumn] | None:
@@ -44,9 +53,9 @@ def columns_of(body: bytes) -> dict[str, RawColumn] | None:
 
 
 def _read(names: dict[str, list[Any]], body: bytes, arrays: list[tuple[int, int]]) -> dict[str, RawColumn] | None:
-    parser = _parser()
+    reader = _Reader()
     try:
-        return {name: _column(parser, body[first:stop]) for name, (first, stop) in zip(names, arrays, strict=True)}
+        return {name: reader.column(body[first:stop]) for name, (first, stop) in zip(names, arrays, strict=True)}
     except (BadRequest, _NoListError):
         return None
 
@@ -68,19 +77,48 @@ class _NoListError(Exception):
     """A piece of the body is no array of plain values after all."""
 
 
-def _parser() -> Any:
-    import simdjson  # noqa: PLC0415 - 7 MB that only columns of JSON need
+class _Reader:
+    """Reads one array after the other, each first in the way that served the last one."""
 
-    return simdjson.Parser()
+    def __init__(self) -> None:
+        import simdjson  # noqa: PLC0415 - 7 MB that only columns of JSON need
 
+        self._parser: Any = simdjson.Parser()
+        self._words: tuple[bytes, ...] = ()
 
-def _column(parser: Any, text: bytes) -> RawColumn:
-    """Read one array; integers, booleans and whatever is no number keep their values."""
-    values = partial(_values, text)
-    try:
-        return Cells(np.frombuffer(parser.parse(text).as_buffer(of_type="d"), np.float64), values)
-    except (TypeError, ValueError, RuntimeError):
+    def column(self, text: bytes) -> RawColumn:
+        """Read one array; integers, booleans and whatever is no number keep their values."""
+        values = partial(_values, text)
+        for words in dict.fromkeys([self._words, *_WAYS]):
+            try:
+                doubles, nulls = self._numbers(text, words)
+            except (TypeError, ValueError, RuntimeError):
+                continue
+            self._words = words
+            return Cells(doubles, values, nulls=nulls)
+        self._words = ()
         return values()
+
+    def _numbers(self, text: bytes, words: tuple[bytes, ...]) -> tuple[Doubles, NDArray[np.bool_] | None]:
+        """Read numbers among which are words; ValueError when it cannot be told where the words stood.
+
+        Each word is read as a number that nobody means. Blanks around it keep what was no JSON from becoming some.
+        """
+        counts = {}
+        for word in words:
+            counts[word] = text.count(word)
+            text = text.replace(word, WORDS[word][0]) if counts[word] else text
+        doubles = np.frombuffer(self._parser.parse(text).as_buffer(of_type="d"), np.float64)
+        if not any(counts.values()):
+            return doubles, None
+        found, nulls = doubles.copy(), None
+        for word, count in counts.items():
+            here = doubles == float(WORDS[word][0])
+            if int(np.count_nonzero(here)) != count:
+                raise ValueError("somebody meant that number")
+            found[here] = WORDS[word][1]
+            nulls = here if word == b"null" and count else nulls
+        return found, nulls
 
 
 def _values(text: bytes) -> list[Any]:

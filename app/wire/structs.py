@@ -5,12 +5,13 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache, partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from app.wire.cells import Cells, Doubles
 from app.wire.exact import ExactColumn
@@ -21,11 +22,14 @@ SMALLEST: Final = 1 << 14
 LONGEST_FIRST_ROW: Final = 1 << 20
 _LOOKS: Final = (1 << 13, LONGEST_FIRST_ROW)
 _SHAPES: Final = 16
+_NULLABLE: Final = frozenset({float, int, type(None)})
+_NUMBERS: Final = frozenset({float, type(None)})
 _OPEN: Final = ord("{")
 _CLOSE: Final = ord("}")
 _FAULTS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 Exact = Callable[[], list[Any]]
+Nulls = NDArray[np.bool_]
 
 
 class StructColumns(RowColumns):
@@ -57,26 +61,30 @@ class StructColumns(RowColumns):
         return list(zip(*self._tuples, strict=True))
 
     @cached_property
-    def _numbers(self) -> tuple[int, Doubles] | None:
-        """The longest run of columns that hold numbers alone, shape (columns, rows), and where it begins."""
-        first, stop = _longest_run([type(value) is float for value in self._tuples[0]])
+    def _numbers(self) -> tuple[int, Doubles, Nulls | None] | None:
+        """The longest run of columns that hold numbers and nulls alone: where it begins, both as (columns, rows)."""
+        first, stop = _longest_run([type(value) in _NUMBERS for value in self._tuples[0]])
         if stop - first < len(self._names) // 2:
             return None
         whole = stop - first == len(self._names)
         pack = struct.Struct(f"{stop - first}d").pack
+        rows = self._tuples if whole else [row[first:stop] for row in self._tuples]
         try:
-            packed = [pack(*(row if whole else row[first:stop])) for row in self._tuples]
+            packed = [pack(*row) for row in rows]
         except (struct.error, OverflowError, TypeError):
-            return None
+            found = _with_nulls(rows)
+            return None if found is None else (first, *found)
         block = np.frombuffer(b"".join(packed), np.float64).reshape(len(packed), stop - first)
-        return first, np.ascontiguousarray(block.T)
+        return first, np.ascontiguousarray(block.T), None
 
     def __getitem__(self, name: str) -> Any:
         """Give one column."""
         place = self._places[name]
         numbers = self._numbers
         if numbers is not None and 0 <= place - numbers[0] < len(numbers[1]):
-            return Cells(numbers[1][place - numbers[0]], partial(self._column, place, name))
+            doubles, nulls = numbers[1][place - numbers[0]], numbers[2]
+            mine = None if nulls is None else nulls[place - numbers[0]]
+            return Cells(doubles, partial(self._column, place, name), nulls=mine)
         return self._column(place, name)
 
     def picked(self, names: Sequence[str], places: Sequence[int]) -> dict[str, list[Any]]:
@@ -144,6 +152,19 @@ def _row(names: tuple[str, ...]) -> type[msgspec.Struct]:
 def _decoder(names: tuple[str, ...], *, wrapped: bool) -> Any:
     rows = GenericAlias(list, (_row(names),))
     return msgspec.json.Decoder(msgspec.defstruct("Rows", [("rows", rows)]) if wrapped else rows)
+
+
+def _with_nulls(rows: list[tuple[Any, ...]]) -> tuple[Doubles, Nulls] | None:
+    """Read numbers and nulls, shape (columns, rows); None when there is anything else."""
+    if not set(map(type, chain.from_iterable(rows))) <= _NULLABLE:
+        return None
+    try:
+        block = np.array(rows, np.float64).T
+    except OverflowError:
+        return None
+    # The reader takes no NaN, so that what numpy makes of None stands for nothing else.
+    nulls = np.isnan(block)
+    return np.where(nulls, 0.0, block), nulls
 
 
 def _longest_run(held: list[bool]) -> tuple[int, int]:

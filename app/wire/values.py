@@ -21,7 +21,7 @@ TEXTUAL: Final = frozenset({str, type(None)})
 def numeric(raw: RawColumn, *, text: bool = False) -> NumericColumn:
     """Read a column as doubles; `text` says that `true` and `false` are booleans."""
     if isinstance(raw, Cells):
-        return NumericColumn(raw.doubles)
+        return NumericColumn(raw.doubles, None if raw.nulls is None else raw.nulls.astype(np.uint8) * np.uint8(NULL))
     if not isinstance(raw, list):
         return _numeric_array(flat(raw), text=text)
     try:

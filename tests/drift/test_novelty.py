@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.drift.baseline import Baseline, BinnedFeature
@@ -35,6 +35,7 @@ def noted(words: list[str], window: list[int], windows: int, **options: set[str]
     return count(baseline(), {"c": column(words)}, np.array(window), windows, nameless=nameless).novelties
 
 
+@settings(deadline=None)
 @given(WORDS, st.data())
 def test_windows_are_told_apart(words: list[str], data: st.DataObject) -> None:
     """Each window holds its own new values by name and counts all of its values without a bin."""
@@ -48,6 +49,7 @@ def test_windows_are_told_apart(words: list[str], data: st.DataObject) -> None:
             assert dict(found[0].names) == Counter(word for word in mine if word in {"n1", "n2", "n3"})
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=4), st.randoms())
 def test_parts_add_up_in_any_order(batches: list[list[str]], random: "np.random.Generator") -> None:
     """Batches written one after the other read as one, whatever their order."""

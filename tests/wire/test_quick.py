@@ -56,6 +56,7 @@ def same(quick: Table | None, slow: Table) -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, st.lists(st.floats() | LITERALS, min_size=3, max_size=3), max_size=4))
 def test_columns_are_read_alike(columns: dict[str, list[Any]]) -> None:
     """Columns of anything have the values that the long way finds."""
@@ -63,6 +64,7 @@ def test_columns_are_read_alike(columns: dict[str, list[Any]]) -> None:
     same(quick_json(body), table_of_value(load_json(body), body=body))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, ODD, min_size=1, max_size=4), st.data())
 def test_rows_are_read_alike(first: dict[str, Any], data: st.DataObject) -> None:
     """Rows of anything, some names left out or new, have the values that the long way finds."""
@@ -75,7 +77,7 @@ def test_rows_are_read_alike(first: dict[str, Any], data: st.DataObject) -> None
     same(quick_lines(lines, lambda: parsed(lines_of(lines), load_json)), slow)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text('{}[]",:\\1e-. \n', max_size=24))
 def test_broken_bodies_are_left_alone(text: str) -> None:
     """A quick reader gives nothing where the long way finds no JSON, and otherwise the same."""
@@ -110,6 +112,30 @@ def test_what_is_not_plain_is_left_alone(body: bytes) -> None:
 def test_lines_that_are_not_one_object_each_are_left_alone(lines: bytes) -> None:
     """Two objects on a line or one over two lines are for the long way to refuse."""
     assert quick_lines(lines, list) is None
+
+
+NUMBERS = st.one_of(st.none(), st.floats(), st.sampled_from([0, 1, 5e-324, 1e-323, 1.5e-323, 2e-323, 2**60 + 1, -0.0]))
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=1, max_size=5))
+def test_nulls_among_numbers_are_read_alike(values: list[list[Any]]) -> None:
+    """Columns and rows of numbers, nulls and NaN, those among them that stand for the words in between."""
+    columns = {f"c{n}": column for n, column in enumerate(values)}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+    for body in (json.dumps({"columns": columns}).encode(), json.dumps(rows).encode()):
+        quick = quick_json(body)
+        assert quick is not None or body.startswith(b"[")
+        same(quick, table_of_value(load_json(body), body=body))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [b"[1null]", b"[null1]", b"[nullnull]", b"[-null]", b"[1.null]", b"[NaNNaN]", b"[--Infinity]", b"[1e-Infinity]"],
+)
+def test_words_within_numbers_are_no_json(array: bytes) -> None:
+    """What is no JSON stays none when a word in it is read as a number."""
+    assert quick_json(b'{"columns":{"a":' + array + b"}}") is None
 
 
 def test_plain_numbers_make_no_objects() -> None:
