@@ -24,12 +24,16 @@ _BUSY_WAIT_S: Final = (1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client may take: bytes of head, seconds to send it, and the least speed of body and answer."""
+    """What a client may take: bytes of head, seconds to send it, and the least speed of body and answer.
+
+    `waiting` is how many requests of one connection may wait for the answer to an earlier one.
+    """
 
     head_bytes: int = 16 * 1024
     head_s: float = 5.0
     bytes_per_second: int = 16 * 1024
     connections: int = 1000
+    waiting: int = 16
 
     @property
     def beat_s(self) -> float:
@@ -47,7 +51,7 @@ class Phase(Enum):
 
 
 class FloodError(Exception):
-    """Stops the parser in the middle of a head that is too large."""
+    """Stops the parser where there is too much: in a head that is too large, or before one request too many."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -96,13 +100,18 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or too much of it."""
-        if self._flooded:
+        if len(self.pipeline) >= self.limits.waiting:
+            self.pipeline.clear()
+            self.transport.abort()  # an answer would land in the middle of another
+        elif self._flooded:
             self._flood()
         else:
             self._refuse(HTTPStatus.BAD_REQUEST, "not-http", msg)
 
     def on_message_begin(self) -> None:
-        """Start on the next request."""
+        """Start on the next request, unless too many of them wait already."""
+        if len(self.pipeline) >= self.limits.waiting:
+            raise FloodError
         super().on_message_begin()
         self._enter(Phase.HEAD)
         self._head = 0

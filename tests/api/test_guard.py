@@ -188,3 +188,15 @@ def test_not_http(client: socket.socket) -> None:
     """What is no HTTP is a problem document too."""
     client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n")
     assert refusal(everything(client))["code"] == "not-http"
+
+
+def test_pipelining_flood(client: socket.socket, running: Running) -> None:
+    """A few requests may wait for the answer to an earlier one; who sends them without end is cut off."""
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * LIMITS.waiting)
+    answers = b""
+    while answers.count(b"HTTP/1.1 200") < LIMITS.waiting:
+        answers += client.recv(65536)
+    with contextlib.suppress(ConnectionError):
+        client.sendall(b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n" * 5_000)
+    assert everything(client).count(b"HTTP/1.1 200") <= 1
+    assert running.settled(0)
