@@ -60,6 +60,7 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], key: str) -> None:
         unlawful()
 
 
+@pytest.mark.timeout(600)
 def test_every_operation(locked: Locked, schema: BaseSchema) -> None:
     """Whatever is sent, the answer is one that the OpenAPI names, in the shape that it gives."""
     found = []
