@@ -133,10 +133,10 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
         scores.append(risen)
         laws.append(tail.fit(risen, known, day=day))
     sums = counts.sum(axis=0, dtype=np.int64)
-    exact: NDArray[Any] = counts if counts.dtype == np.int64 else x
-    inside = exact if reference.own.all() else np.where(reference.own[:, None], exact, 0)
     nu = expected_psi(layout, n, inside=own)
-    psi, ks = _published(exact, inside, nu, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day)
+    psi, ks = _published(
+        counts, reference.own, nu, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day
+    )
     days = np.array([len(np.unique(day[judged[:, f]])) for f in range(features)], dtype=np.int64)
     used = np.zeros((len(cells.sums), features), dtype=np.bool_)
     used[cells.row_of, column] = True
@@ -201,7 +201,7 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
 
 def _published(  # noqa: PLR0913 - a fit takes each of them
     counts: NDArray[Any],
-    inside: NDArray[Any],
+    own: Bools,
     nu: Floats,
     *,
     layout: Layout,
@@ -210,9 +210,8 @@ def _published(  # noqa: PLR0913 - a fit takes each of them
     rows: int,
     day: Ints,
 ) -> tuple[Normal, Normal]:
-    beside = np.maximum(layout.baseline[None, :] - inside, 0)
-    psi = distance.psi(counts, beside, layout=layout)
-    gap, e = distance.ks(counts, beside, layout=layout)
+    psi = distance.psi(counts, layout.baseline[None, :], layout=layout, own=own)
+    gap, e = distance.ks(counts, layout.baseline[None, :], layout=layout, own=own)
     return (
         normal.fit(psi, nu, counts=judged, row=row, rows=rows, day=day, bend=PSI_BEND),
         normal.fit(gap, np.sqrt(e), counts=judged, row=row, rows=rows, day=day, bend=KS_BEND),

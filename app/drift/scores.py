@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift import kolmogorov
+from app.drift import distance, kolmogorov
 from app.drift.baseline import Baseline
 from app.drift.reference import Ordered, Reference
 
@@ -123,31 +123,27 @@ def _shares(reference: Reference, counts: Counts, n: Doubles, *, scores: Scores,
 def psi(reference: Reference, counts: Counts, n: Doubles) -> Doubles:
     """Population stability index on groups, with half a row for an empty group; n has shape (windows, 1)."""
     held = np.add.reduceat(counts, reference.group_starts, axis=1)
-    empty = held == 0
-    p, q = np.where(empty, 0.5, held) / n, reference.group_share
-    terms = (p - q) * np.log(p / q)
-    terms[empty & reference.group_empty] = 0.0
-    return np.add.reduceat(terms, reference.feature_groups, axis=1) + 0.0 * n
+    found = distance.divergence(
+        held, n, share=reference.group_share, empty=reference.group_empty, first=reference.feature_groups
+    )
+    return found + 0.0 * n
 
 
 def _order(ordered: Ordered, counts: Counts, *, scores: Scores, part: slice) -> None:
     if not len(ordered.features):
         return
     held = np.take(counts, ordered.bins, axis=1)
-    cumulative = held.cumsum(axis=1)
-    before = cumulative[:, ordered.starts] - held[:, ordered.starts]
-    cumulative -= before[:, ordered.owner]
-    finite = cumulative[:, ordered.starts + ordered.sizes - 1]
+    cumulative, finite = distance.climbed(held, ordered.starts, ordered.sizes)
     n = np.where(finite > 0, finite, np.nan)[:, ordered.owner]
     apart = cumulative / n - ordered.cumulative
-    distance = np.abs(apart)
-    low = np.maximum.reduceat(distance, ordered.starts, axis=1)
+    gap = np.abs(apart)
+    low = np.maximum.reduceat(gap, ordered.starts, axis=1)
     # Rows equal to one value cannot be apart in the middle of its bin: it adds nothing to the interval.
     earlier = (cumulative - held) / n - (ordered.cumulative - ordered.share)
     inside = np.maximum(earlier + held / n, ordered.share - earlier)
     inside[:, ordered.is_value] = 0.0
     high = np.minimum(np.maximum(low, np.maximum.reduceat(inside, ordered.starts, axis=1)), 1.0)
-    moved = np.minimum(np.add.reduceat(distance * ordered.gap, ordered.starts, axis=1), _LARGEST)
+    moved = np.minimum(np.add.reduceat(gap * ordered.gap, ordered.starts, axis=1), _LARGEST)
     scores.values[Statistic.KS][part, ordered.features] = low
     scores.values[Statistic.WASSERSTEIN][part, ordered.features] = moved
     scores.ks_high[part, ordered.features] = high

@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-WEEK_US: Final = 604_800_000_000
-_MONDAY_US: Final = 4 * 86_400_000_000
+from app.drift import context
+
+WEEK_US: Final = context.WEEK_US
 
 
 def lawful_length(length_us: int) -> bool:
@@ -16,7 +17,7 @@ def lawful_length(length_us: int) -> bool:
 
 def origin(length_us: int) -> int:
     """Give an instant at which a window of this length begins: weeks begin on Monday, others at 1970."""
-    return _MONDAY_US if length_us == WEEK_US else 0
+    return context.MONDAY_US if length_us == WEEK_US else 0
 
 
 def window_starts(instants: NDArray[np.int64], length_us: int) -> NDArray[np.int64]:
