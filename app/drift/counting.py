@@ -28,17 +28,19 @@ class Delta:
     novelties: tuple[dict[int, Novelty], ...] = ()
 
 
-def count(
+def count(  # noqa: PLR0913 - two of them are asked for now and then
     baseline: Baseline,
     columns: Mapping[str, Column],
     window: Counts,
     windows: int,
     *,
     nameless: Collection[str] | None = None,
+    binned: NDArray[np.float64] | None = None,
 ) -> Delta:
     """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null.
 
-    With `nameless`, the features whose new values are nobody's business, novelties are noted, else not.
+    With `nameless`, the features whose new values are nobody's business, novelties are noted, else not. `binned`, of
+    shape (total,), takes the sums of the finite values in each numeric bin.
     """
     if len(window) and not 0 <= window.min() <= window.max() < windows:
         raise ValueError("a row lies in none of the windows")
@@ -52,12 +54,19 @@ def count(
     )
     if not len(window):
         return delta
-    _numeric(baseline, columns, window, delta)
+    _numeric(baseline, columns, window, delta, binned=binned)
     _categorical(baseline, columns, window, delta, nameless=nameless or ())
     return delta
 
 
-def _numeric(baseline: Baseline, columns: Mapping[str, Column], window: Counts, delta: Delta) -> None:
+def _numeric(
+    baseline: Baseline,
+    columns: Mapping[str, Column],
+    window: Counts,
+    delta: Delta,
+    *,
+    binned: NDArray[np.float64] | None,
+) -> None:
     for pack in baseline.packs:
         wanted: list[NumericColumn | None] = []
         for f in pack.features:
@@ -66,9 +75,14 @@ def _numeric(baseline: Baseline, columns: Mapping[str, Column], window: Counts, 
                 raise ValueError(f"{baseline.features[f].name} needs {len(window)} numbers")
             wanted.append(column)
         windows = len(delta.rows)
-        counts, sums = pack.count(wanted, window=window if windows > 1 else None, windows=windows, rows=len(window))
+        own = None if binned is None else np.zeros(pack.size)
+        one = window if windows > 1 else None
+        counts, sums = pack.count(wanted, window=one, windows=windows, rows=len(window), binned=own)
         delta.counts[:, pack.positions] = counts
         delta.sums[:, pack.features] = sums
+        if binned is not None and own is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                binned[pack.positions] += own
 
 
 def _categorical(

@@ -90,13 +90,9 @@ class Tally:
         """Count the next rows and give what they add to windows 0 to `windows` - 1; those of window -1 have none."""
         timed = not len(window) or int(window.min()) >= 0
         own = window if timed else np.where(window < 0, windows, window)
-        delta = count(self.layout, columns, own, windows + (not timed))
+        delta = count(self.layout, columns, own, windows + (not timed), binned=self._sums)
         self._counts += delta.counts.sum(axis=0)
         self._rows += len(window)
-        for f, feature in enumerate(self.layout.features):
-            column = columns.get(feature.name)
-            if isinstance(feature.bins, NumericBins) and isinstance(column, NumericColumn):
-                self._add_sums(feature.bins, column, self._sums[self.layout.slice_of(f)])
         return Delta(delta.counts[:windows], sums=delta.sums[:windows], rows=delta.rows[:windows])
 
     def finish(self) -> Baseline:
@@ -111,13 +107,6 @@ class Tally:
             else:
                 features.append(feature)
         return Baseline.of(features, self._counts, self._rows)
-
-    @staticmethod
-    def _add_sums(bins: NumericBins, column: NumericColumn, sums: NDArray[np.float64]) -> None:
-        places = bins.index(column.values, column.state)
-        with np.errstate(over="ignore", invalid="ignore"):
-            added = np.bincount(places, weights=column.values, minlength=bins.size)
-            sums[: bins.finite] += added[: bins.finite]
 
 
 def _means(bins: NumericBins, sums: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -28,9 +28,18 @@ class NumericPack:
     size: int
 
     def count(
-        self, columns: Sequence[NumericColumn | None], *, window: Counts | None, windows: int, rows: int
+        self,
+        columns: Sequence[NumericColumn | None],
+        *,
+        window: Counts | None,
+        windows: int,
+        rows: int,
+        binned: Doubles | None = None,
     ) -> tuple[Counts, Doubles]:
-        """Count one column per feature: (windows, own bins) and the sums of finite values (windows, features)."""
+        """Count one column per feature: (windows, own bins) and the sums of finite values (windows, features).
+
+        `binned`, of shape (own bins,), takes the sums of the finite values in each bin.
+        """
         counts = np.zeros((windows, self.size), dtype=np.int64)
         sums = np.zeros((windows, len(self.features)))
         width = max(1, min(rows, CHUNK // len(self.features)))
@@ -46,6 +55,8 @@ class NumericPack:
                 x = self._filled(columns, part=part, block=block)
                 x, totals, odd = self._place(x, scratch=scratch, out=places, odd=odd)
                 self._place_missing(columns, part=part, out=places)
+                if binned is not None:
+                    binned += np.bincount(places.reshape(-1), weights=x.reshape(-1), minlength=self.size)
                 if window is None:
                     sums[0] += totals
                 else:
