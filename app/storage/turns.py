@@ -11,10 +11,16 @@ def take_validation(conn: Connection, model_id: int) -> bool:
     return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, :model)"), key))
 
 
-def take_turn(conn: Connection, model_id: int, *, wait: bool) -> bool:
-    """Hold the model's evaluation until the end of the transaction; False when it is held and we do not wait."""
+def take_turn(conn: Connection, model_id: int, *, wait: bool, patience_s: float = 5.0) -> bool:
+    """Hold the model's evaluation until the end of the transaction; False when it is held and we do not wait.
+
+    From then on the transaction waits for no lock longer than `patience_s`: whoever changes a table waits for the
+    snapshot that an evaluation reads from, and would be waited for when it writes, for ever.
+    """
     key = {"space": Lock.EVALUATE, "model": model_id}
-    if not wait:
-        return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, :model)"), key))
-    conn.execute(text("SELECT pg_advisory_xact_lock(:space, :model)"), key)
+    if wait:
+        conn.execute(text("SELECT pg_advisory_xact_lock(:space, :model)"), key)
+    elif not conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, :model)"), key):
+        return False
+    conn.execute(text("SELECT set_config('lock_timeout', :patience, true)"), {"patience": f"{patience_s * 1000:.0f}ms"})
     return True
