@@ -59,7 +59,7 @@ def service() -> Iterator[Service]:
     """A service with a model and a baseline of four weeks."""
     with Service(SETTINGS) as running:
         client = running.client
-        features = {name: {"kind": kind.value} for name, kind in KINDS.items()}
+        features: dict[str, Any] = {name: {"kind": kind.value} for name, kind in KINDS.items()}
         features["secret"] = {"kind": "categorical", "sensitive": True}
         assert client.put("/v1/models/air", json={"features": features}).status_code == 201
         first = window(24 * 28 + 48)

@@ -55,10 +55,10 @@ def expected() -> list[tuple[str, dict[str, Any]]]:
         ("expect_column_mean_to_be_between", {"column": "delay", "min_value": 50}),
         ("expect_column_sum_to_be_between", {"column": "seats", "min_value": 1}),
     ]
-    for column, kwargs in PARTITION.items():
+    for column, given in PARTITION.items():
         for threshold in (0.0005, 0.01, 0.2):
             told.append(
-                ("expect_column_kl_divergence_to_be_less_than", {**kwargs, "column": column, "threshold": threshold})
+                ("expect_column_kl_divergence_to_be_less_than", {**given, "column": column, "threshold": threshold})
             )
     return told
 

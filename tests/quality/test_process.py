@@ -41,7 +41,7 @@ def ask(
     return sorted(examiner.answers(columns, numbered, **options), key=lambda one: one.number)
 
 
-SAID = [
+SAID: list[tuple[str, dict[str, Any]]] = [
     ("expect_column_distinct_values_to_be_in_set", {"column": "carrier", "value_set": ["UA"]}),
     ("expect_column_max_to_be_between", {"column": "delay", "max_value": 100}),
     ("expect_column_median_to_be_between", {"column": "delay", "min_value": 5, "max_value": 15}),
@@ -133,7 +133,7 @@ def test_bad_columns_cost_only_their_own(examiner: Examiner) -> None:
 
 def test_values_are_shown_only_when_asked_for(examiner: Examiner) -> None:
     """Examples of unexpected values, and numpy's own booleans and numbers, come as plain ones."""
-    columns = {"x": list(range(100)), "c": ["secret"] * 100}
+    columns: dict[str, list[Any]] = {"x": list(range(100)), "c": ["secret"] * 100}
     tasks = (
         ("expect_column_values_to_be_in_set", {"column": "c", "value_set": ["open"]}),
         ("expect_column_quantile_values_to_be_between", SAID[9][1] | {"column": "x"}),
@@ -146,7 +146,7 @@ def test_values_are_shown_only_when_asked_for(examiner: Examiner) -> None:
 
 def test_an_exploding_pattern_ends_at_its_turn(examiner: Examiner) -> None:
     """It gets the word `deadline`; the others before and after it are answered, by the same process."""
-    columns = {"c": ["a" * 40 + "b"] * 10, "x": [1.0] * 10}
+    columns: dict[str, list[Any]] = {"c": ["a" * 40 + "b"] * 10, "x": [1.0] * 10}
     pid = examiner.pid
     found = ask(
         examiner,

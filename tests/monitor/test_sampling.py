@@ -1,0 +1,158 @@
+"""The sample of a window: uniform, the same for everybody, each row once."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.drift.columns import Kind, Role
+from app.monitor.arrival import arrive
+from app.monitor.catalog import Watched
+from app.monitor.configuration import Configuration
+from app.monitor.sampling import Reservoirs, merged, row_hashes, sampled_names, whole
+from app.storage.models import Model, ModelFeature
+from app.storage.reservoirs import Part
+from app.wire.decode import decode
+from app.wire.picks import MANY, packed, packed_rows, picked, unpacked
+
+HOUR_US = 3_600_000_000
+FEATURES = (
+    ModelFeature("x", Kind.NUMERIC, Role.FEATURE),
+    ModelFeature("c", Kind.CATEGORICAL, Role.FEATURE),
+    ModelFeature("s", Kind.CATEGORICAL, Role.FEATURE, sensitive=True),
+)
+WATCHED = Watched(Model(1, "m", 1, {}, FEATURES, 0), Configuration(), (), sampled=True)
+
+
+def offered(reservoirs: Reservoirs, batch: str, rows: Sequence[int], *, watched: Watched = WATCHED) -> tuple[Part, ...]:
+    """What a batch of rows numbered x offers, all in the first hour of 1970."""
+    body = str([{"timestamp": 1000 + n, "x": value, "c": f"c{value}", "s": "secret"} for n, value in enumerate(rows)])
+    table = decode(body.replace("'", '"').encode(), "application/json")
+    arrival = arrive(table, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
+    return reservoirs.offered(watched, table, arrival, batch_id=batch)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.integers(1, 60), st.randoms(use_true_random=False))
+def test_whoever_takes_the_batches_the_sample_is_the_same(sizes: list[int], size: int, random: Any) -> None:
+    """One process, two, or one that is started again after each batch: the same rows of lowest hash."""
+    batches = [(f"b{n}", [100 * n + k for k in range(count)]) for n, count in enumerate(sizes)]
+    alone, pair = Reservoirs(size), (Reservoirs(size), Reservoirs(size))
+    one: list[Part] = []
+    two: list[Part] = []
+    forgetful: list[Part] = []
+    for batch, rows in batches:
+        own = random.choice(pair)
+        for reservoirs, parts in ((alone, one), (own, two), (Reservoirs(size), forgetful)):
+            found = offered(reservoirs, batch, rows)
+            reservoirs.note(1, found)
+            parts.extend(found)
+    random.shuffle(two)
+    samples = [merged(WATCHED, parts, size=size) for parts in (one, two, forgetful)]
+    everything = np.concatenate([row_hashes(batch, np.arange(len(rows))) for batch, rows in batches])
+    wanted = np.sort(everything)[:size]
+    for sample in samples:
+        assert sample.hashes.tolist() == wanted.tolist()
+        assert sample.columns == samples[0].columns
+    assert samples[0].columns["c"] == [f"c{value}" for value in samples[0].columns["x"]]
+    again = merged(WATCHED, [whole(samples[0], version="default", start_us=0), *two], size=size)
+    assert (again.hashes.tolist(), again.columns) == (wanted.tolist(), samples[0].columns)
+
+
+def test_rows_are_drawn_evenly() -> None:
+    """Over batches large and small every row is as likely: the mean rank of the sample is that of all rows."""
+    reservoirs, row = Reservoirs(500), 0
+    parts: list[Part] = []
+    for n, count in enumerate([1, 5, 50, 500, 5000] * 4):
+        found = offered(reservoirs, f"batch-{n}", range(row, row + count))
+        reservoirs.note(1, found)
+        parts.extend(found)
+        row += count
+    sample = merged(WATCHED, parts, size=500)
+    assert len(sample) == 500
+    assert float(np.mean(sample.columns["x"])) == pytest.approx(row / 2, abs=5 * row / np.sqrt(12 * 500))
+    written = sum(len(part.hashes) // 8 for part in parts)
+    assert written < 500 * (1 + np.log(row / 500)) * 2.5
+
+
+def test_only_committed_rows_raise_the_bar() -> None:
+    """A batch that was offered and lost keeps no other row out."""
+    reservoirs = Reservoirs(10)
+    offered(reservoirs, "lost", range(1000))
+    assert sum(len(part.hashes) // 8 for part in offered(reservoirs, "kept", range(1000))) == 10
+
+
+def test_nothing_is_offered_without_a_suite() -> None:
+    """A model without one costs nothing."""
+    plain = Watched(WATCHED.model, WATCHED.configuration, ())
+    assert offered(Reservoirs(10), "b", range(10), watched=plain) == ()
+
+
+def test_sensitive_values_are_left_out() -> None:
+    """Neither offered, nor given from what was stored before the feature became sensitive."""
+    assert sampled_names(WATCHED) == ["x", "c", "timestamp"]
+    (part,) = offered(Reservoirs(10), "b", range(10))
+    assert b"secret" not in part.payload
+    table = decode(b'[{"x":1,"c":"a","s":"secret"}]', "application/json")
+    old = Part("default", 0, row_hashes("o", np.arange(1)).tobytes(), packed(picked(table, ["x", "s"], [0])))
+    assert list(merged(WATCHED, [old], size=10).columns) == ["x"]
+
+
+def _arrow(columns: dict[str, Any]) -> bytes:
+    sink = io.BytesIO()
+    table = pa.table(columns)
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("count", [3, MANY + 10])
+def test_values_are_kept_as_they_came(count: int) -> None:
+    """Integers stay integers, nulls null, text text, however few rows are picked of whatever format."""
+    columns: dict[str, list[Any]] = {
+        "i": [n if n % 3 else None for n in range(count)],
+        "w": list(range(count)),
+        "f": [n / 2 for n in range(count)],
+        "t": [None if n == 1 else f"é{n}" for n in range(count)],
+        "b": [n % 2 == 0 for n in range(count)],
+    }
+    rows = [{name: values[n] for name, values in columns.items()} for n in range(count)]
+    parquet = io.BytesIO()
+    pq.write_table(pa.table(columns), parquet)
+    bodies = {
+        "application/json": str({"rows": rows}),
+        "application/x-ndjson": "\n".join(map(str, rows)),
+        "json columns": str({"columns": columns}),
+    }
+    told = {"'": '"', "None": "null", "True": "true", "False": "false"}
+    wanted = {name: values[::-1][:count] for name, values in columns.items()}
+    places = list(range(count))[::-1]
+    for kind, text in bodies.items():
+        body = text
+        for python, own in told.items():
+            body = body.replace(python, own)
+        table = decode(body.encode(), "application/json" if "columns" in kind else kind)
+        assert unpacked(packed_rows(table, [*columns, "nobody"], places)).columns == wanted, kind
+    for kind, octets in (
+        ("application/vnd.apache.arrow.stream", _arrow(columns)),
+        ("application/vnd.apache.parquet", parquet.getvalue()),
+    ):
+        found = unpacked(packed_rows(decode(octets, kind), list(columns), places))
+        assert found.columns == wanted, kind
+        assert [type(value) for value in found.columns["w"]] == [int] * count
+
+
+def test_cells_of_csv_are_read_as_their_features_say() -> None:
+    """Numbers where they are some, the text that stands there where not, nulls where cells are empty."""
+    table = decode(b"timestamp,x,c\n1000,1.5,7\n1001,oops,\n1002,,b\n", "text/csv")
+    arrival = arrive(table, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
+    parts = Reservoirs(10).offered(WATCHED, table, arrival, batch_id="b")
+    sample = merged(WATCHED, parts, size=10)
+    rows = sorted(zip(sample.columns["timestamp"], sample.columns["x"], sample.columns["c"], strict=True))
+    assert rows == [("1000", 1.5, "7"), ("1001", "oops", None), ("1002", None, "b")]
