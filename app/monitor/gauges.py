@@ -59,7 +59,7 @@ def _views(service: Service, conn: Connection) -> Iterator[ModelView]:
             baseline=None if info is None else info.number,
             baseline_created_us=None if info is None else info.created_us,
             pages_per_month=watched.configuration.pages_per_month,
-            pages_spent=pages_spent(conn, model.id, now_us=service.now_us()),
+            pages_spent=pages_spent(conn, watched, now_us=service.now_us()),
             versions=list(_versions(service, conn, watched, newest.get(model.id, []))),
         )
 
@@ -137,10 +137,12 @@ def open_episodes(conn: Connection, model_id: int) -> dict[str, list[Episode]]:
     return found
 
 
-def pages_spent(conn: Connection, model_id: int, *, now_us: int) -> int:
-    """Count the pages of the last 30 days: episodes of one group are one page."""
-    begun = episodes.listed(conn, model_id, from_us=now_us - MONTH_US)
-    return len({one.group or one.id for one in begun if one.severity == "critical"})
+def pages_spent(conn: Connection, watched: Watched, *, now_us: int) -> int:
+    """Count the pages of the last 30 days: one for each incident of a version."""
+    begun: dict[str, list[Episode]] = {}
+    for one in episodes.listed(conn, watched.id, from_us=now_us - MONTH_US):
+        begun.setdefault(one.version, []).append(one)
+    return sum(len(incidents(found, length_us=watched.configuration.window)) for found in begun.values())
 
 
 def open_incidents(

@@ -6,7 +6,8 @@ from app.drift.context import HOUR_US
 from app.monitor.evaluate import fold_all
 from app.monitor.gauges import SHORTEST_SILENCE_US, outdated, publish
 from app.monitor.thresholds import put
-from app.storage import models
+from app.storage import episodes, models
+from app.storage.episodes import Episode
 from monitor.desk import AUTHOR, MONDAY, Desk
 
 
@@ -83,3 +84,23 @@ def test_a_retired_version_leaves(small: Desk) -> None:
     small.at(MONDAY + 90 * 24 * HOUR_US)
     publish(small.service)
     assert name.replace("v1", "v2") in series(small)
+
+
+def test_the_budget_counts_incidents(small: Desk) -> None:
+    """Two features that break together are one page, another version's are another, and last month's are none."""
+    now_us, day_us = small.service.now_us(), 24 * HOUR_US
+
+    def episode(feature: str, version: str, age_days: int) -> Episode:
+        start_us = now_us - age_days * day_us
+        name = f"{feature} {version} {age_days}"
+        end_us = start_us + HOUR_US
+        return Episode(name, version, feature, "evidence", "critical", start_us, end_us, 9.0, "mix", name, [])
+
+    with small.service.database.transaction() as conn:
+        model = models.find(conn, "m")
+        assert model is not None
+        for version, ages in (("default", (1, 40)), ("canary", (2, 10))):
+            found = [episode(feature, version, age) for age in ages for feature in ("x", "colour")]
+            episodes.replace(conn, model.id, version, episodes=found, since_us=0)
+    publish(small.service)
+    assert float(series(small)['drift_alert_budget_spent_pages{model="m"}']) == 3
