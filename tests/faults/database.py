@@ -76,7 +76,7 @@ def _status(bench: Lab, path: str) -> set[int]:
 
 def frozen(cluster: Cluster, seed: int, *, lengths: tuple[float, ...], backends: int) -> Finding:
     """F5: all of Postgres stands still, then single backends do, longer than a call may take."""
-    doubt = {"DRIFTGAUGE_FAILPOINTS": "ingest.commit_sent=error:0.1"}
+    doubt = {"DRIFTGAUGE_FAILPOINTS": "ingest.commit_sent=error:0.3"}
     with lab(cluster, seed, settings=[doubt, {}]) as bench:
         with bench.load() as oracle:
             for seconds in lengths:

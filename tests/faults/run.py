@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from faults import caught, database, kills, network, order, pruning, soak
+from faults import caught, crowds, database, kills, network, order, pruning, soak
 from faults.cluster import Cluster, available
 from faults.lab import Finding
 from faults.mutants import MUTANTS
@@ -104,6 +104,13 @@ EXPERIMENTS: Final = (
         ci=False,
     ),
     Experiment(
+        "F15",
+        "slow clients",
+        partial(crowds.slow_clients, trickling=200, silent=40, deaf=10),
+        partial(crowds.slow_clients, trickling=1_000, silent=200, deaf=50),
+        ci=False,
+    ),
+    Experiment(
         "F16",
         "snapshot held",
         partial(database.long_snapshot, seconds=10),
@@ -122,6 +129,13 @@ EXPERIMENTS: Final = (
         "F19", "migrators killed", partial(soak.migrations, times=4), partial(soak.migrations, times=20), ci=False
     ),
     Experiment(
+        "F19b",
+        "beside the next version",
+        partial(crowds.upgraded, seconds=5),
+        partial(crowds.upgraded, seconds=60),
+        ci=False,
+    ),
+    Experiment(
         "F20",
         "behind a transaction pooler",
         partial(network.pooled, kills=3, crashes=3),
@@ -129,6 +143,13 @@ EXPERIMENTS: Final = (
         ci=False,
     ),
     Experiment("F21", "SIGTERM", partial(kills.polite_stop, times=8), partial(kills.polite_stop, times=50)),
+    Experiment(
+        "F22",
+        "too little memory, too few files",
+        partial(crowds.starved, seconds=10),
+        partial(crowds.starved, seconds=60),
+        ci=False,
+    ),
     Experiment(
         "F23",
         "model changed under load",
