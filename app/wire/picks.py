@@ -73,7 +73,9 @@ def _taken(column: Any, rows: Sequence[int]) -> list[Any]:
     if isinstance(column, Cells):
         some: list[Any] = column.doubles[list(rows)].tolist()
         if not all(map(float.is_integer, some)):
-            return some
+            if column.nulls is None:
+                return some
+            return [None if null else value for value, null in zip(some, column.nulls[list(rows)], strict=True)]
         return [column[row] for row in rows]  # which of them are integers is told by the values alone
     if isinstance(column, list):
         return [column[row] for row in rows]

@@ -112,13 +112,14 @@ def _arrow(columns: dict[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-@pytest.mark.parametrize("count", [3, MANY + 10])
+@pytest.mark.parametrize("count", [3, MANY + 10, 2000])
 def test_values_are_kept_as_they_came(count: int) -> None:
     """Integers stay integers, nulls null, text text, however few rows are picked of whatever format."""
     columns: dict[str, list[Any]] = {
         "i": [n if n % 3 else None for n in range(count)],
         "w": list(range(count)),
         "f": [n / 2 for n in range(count)],
+        "g": [n / 2 if n % 4 else None for n in range(count)],
         "t": [None if n == 1 else f"é{n}" for n in range(count)],
         "b": [n % 2 == 0 for n in range(count)],
     }
