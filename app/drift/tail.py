@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import exp1
 
+from app.drift import special
 from app.drift.sums import down
 
 Floats = NDArray[np.float64]
@@ -128,4 +128,4 @@ def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64], bend: float = 0
 
 def _mean_excess(bend: float) -> float:
     """Mean excess of a bent tail in units of its scale: exp(1/b) E1(1/b) / b."""
-    return float(np.exp(1.0 / bend) * exp1(1.0 / bend) / bend) if bend > 0 else 1.0
+    return float(np.exp(1.0 / bend) * special.exp1(1.0 / bend) / bend) if bend > 0 else 1.0

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import rel_entr
 
+from app.drift import special
 from app.quality.tally import CategoryTally, NumberTally
 
 _FIELDS = {"bins", "weights", "tail_weights"}
@@ -56,4 +56,4 @@ def categorical_divergence(kwargs: Mapping[str, Any], tally: CategoryTally) -> f
 
 def entropy(observed: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
     """Give the relative entropy of two vectors after each is divided by its sum; infinite beyond the expected."""
-    return float(rel_entr(observed / observed.sum(), expected / expected.sum()).sum())
+    return float(special.rel_entr(observed / observed.sum(), expected / expected.sum()).sum())
