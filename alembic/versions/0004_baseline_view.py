@@ -17,7 +17,8 @@ JOIN baseline l ON l.model_id = m.id
 JOIN baseline_feature f ON f.baseline_id = l.id
 JOIN bin b ON b.baseline_id = f.baseline_id AND b.position = f.position
 WHERE m.deleted_at IS NULL;
-COMMENT ON VIEW baseline_histogram IS 'Counts of every baseline; bin and label match those of feature_histogram, PSI adds bins of a group.';
+COMMENT ON VIEW baseline_histogram IS
+    'Counts of every baseline; bin and label match those of feature_histogram, PSI adds bins of a group.';
 """
 
 
