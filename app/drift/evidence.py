@@ -25,10 +25,10 @@ _STORY_US: Final = 9 * HOUR_US
 _STORY_WINDOWS: Final = (3.0, 4.5)
 _LOUD: Final = 2.0
 """-log10 p beyond which a feature says no more of the day: a broken one is not ten times as special."""
-_ORDINARY: Final = 0.45
-"""Mean -log10 p of an ordinary day, 0.43, and a little more."""
-_STEEP: Final = 10.0
-_SLOWEST: Final = 4.0
+_ORDINARY: Final = 0.4
+"""More than the mean -log10 p of an ordinary window, 0.43, comes to when the largest is left out."""
+_STEEP: Final = 15.0
+_SLOWEST: Final = 6.0
 
 
 def line(features: int, *, length_us: int, pages_per_month: float) -> float:
@@ -67,7 +67,7 @@ def pace(tau: Floats, unrest: Floats, *, line: float, length_us: int) -> Pace:
 
 
 def unrest(p: Floats) -> tuple[Floats, Floats]:
-    """How special a day the other features make of each window: factors from 1 to 4, (W, F), and for the volume, (W,).
+    """How special a day the other features make of each window: factors from 1 to 6, (W, F), and for the volume, (W,).
 
     On a holiday or in a storm features that nothing binds move together, while a broken one moves alone. `p`, (W, F),
     are probabilities of all features, NaN where one is not judged; the most unlikely of the others is not asked, so
