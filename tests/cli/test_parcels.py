@@ -32,7 +32,7 @@ def column(found: list[Table], name: str) -> list[Any]:
     cells: list[Any] = []
     for table in found:
         raw = table.columns[name]
-        cells += raw if isinstance(raw, list) else raw.to_pylist()
+        cells += raw.to_pylist() if isinstance(raw, pa.Array | pa.ChunkedArray) else raw
     return cells
 
 

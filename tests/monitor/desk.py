@@ -146,7 +146,7 @@ def _envelope(batch: str) -> Envelope:
 
 
 @contextmanager
-def opened(database: Database, folder: Path, **policy: int) -> Iterator[Desk]:
+def opened(database: Database, folder: Path, **policy: Any) -> Iterator[Desk]:
     """Open a service on a database, and close it."""
     committer = GroupCommitter(database, queue_batches=100)
     committer.start()

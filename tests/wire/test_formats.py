@@ -33,7 +33,7 @@ BODIES = {
 
 def plain(raw: RawColumn) -> list[object]:
     """Give a column as a list."""
-    return list(raw) if isinstance(raw, list) else list(raw.to_pylist())
+    return list(raw.to_pylist() if isinstance(raw, pa.Array | pa.ChunkedArray) else raw)
 
 
 def read(table: Table) -> dict[str, list[object]]:
