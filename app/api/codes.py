@@ -30,7 +30,7 @@ def _again(status: int, **meanings: str) -> dict[str, Code]:
 CODES: Final[dict[str, Code]] = {
     **_final(
         HTTPStatus.BAD_REQUEST,
-        undecodable="The body cannot be decoded: syntax, truncation, checksum.",
+        undecodable="The body or the query cannot be decoded: syntax, truncation, checksum.",
         schema_width="The rows hold another number of unnamed values than the model has features for them.",
         key_in_query="A key was sent in the URL; it belongs in the Authorization header.",
         not_http="The bytes are no HTTP request.",

@@ -16,9 +16,16 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real
 
 
 def check_query(query: bytes) -> None:
-    """Refuse a key in the query, where proxies and logs would keep it."""
-    if query and (_KEY_LIKE.search(query) or _KEY_LIKE.search(unquote_to_bytes(query))):
+    """Refuse a key in the query, where proxies and logs would keep it, and what would be read as another name."""
+    if not query:
+        return
+    plain = unquote_to_bytes(query)
+    if _KEY_LIKE.search(query) or _KEY_LIKE.search(plain):
         raise BadRequest("key-in-query", "a key belongs in the Authorization header, never in the URL")
+    try:
+        plain.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("undecodable", "the query is not UTF-8") from None
 
 
 def key_text(headers: Headers) -> str | None:

@@ -83,7 +83,7 @@ class Gate:
             names = sorted(wanted)
             raise Forbidden("missing-scope", f"the key lacks the scope {' or '.join(names)}", extra={"scopes": names})
         model = scope["path_params"].get("model")
-        if model is not None and holder.models is not None and not holder.sees(unquote(model)):
+        if model is not None and not any(map(holder.sees, _meant(scope, unquote(model)))):
             self.instruments.count_auth_failure("model")
             raise unknown_model(unquote(model))
         if needed.body is Body.ROWS:
@@ -135,6 +135,12 @@ def mount(
         guarded.append(copy.copy(route))
         guarded[-1].app = Gate(route.app, route.path, bounds=bounds, quotas=quotas, instruments=instruments)
     app.router.routes[:] = guarded
+
+
+def _meant(scope: Scope, model: str) -> list[str]:
+    """Name the models that a path may lead to: a verb at its end may belong to a name where nothing is sent."""
+    verb = ":predict"
+    return [model, model + verb] if scope["method"] in _BODILESS and scope["path"].endswith(verb) else [model]
 
 
 def _backfill(query: bytes) -> bool:

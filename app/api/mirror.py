@@ -1,6 +1,7 @@
 """The paths of model servers, for proxies that mirror their requests."""
 
 import uuid
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path
@@ -9,17 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import ANY, answers
-from app.api.context import IntakeDep, ServiceDep
+from app.api.context import HolderDep, IntakeDep, ServiceDep
 from app.api.json import Json
+from app.api.models import get_model
 from app.api.names import ModelName, Version, decoded
 from app.api.problems import responses
+from app.errors import NotFound
 from app.monitor import mirror
+from app.monitor.keyring import Scope
 
 router = APIRouter(tags=["ingest"])
 
 V2: Final = "/v2/models/{model}/infer"
 V2_VERSION: Final = "/v2/models/{model}/versions/{version}/infer"
-V1: Final = "/v1/models/{model}:predict"
+VERB: Final = ":predict"
+V1: Final = "/v1/models/{model}" + VERB
 DONE: Final = answers(ANY)
 PROBLEMS: Final = {**DONE, **responses(400, 404, 409, 413, 422, 503)}
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
@@ -66,12 +71,21 @@ async def predict(
 
 @router.head(V2, include_in_schema=False)
 @router.head(V2_VERSION, include_in_schema=False)
-@router.head(V1, include_in_schema=False)
 @router.get(V2, responses=DONE)
 @router.get(V2_VERSION, responses=DONE)
-@router.get(V1, responses=DONE)
 def look_at_mirror() -> Response:
     """Answer a health check."""
+    return Json({})
+
+
+@router.head(V1, include_in_schema=False)
+@router.get(V1, responses={**DONE, **responses(404, 422)})
+def look_at_predict(model: ModelName, service: ServiceDep, holder: HolderDep) -> Response:
+    """Answer a health check, unless there is a model that goes by this whole name: then read it."""
+    whole = f"{model}{VERB}"
+    with suppress(NotFound):
+        if holder.sees(whole) and Scope.READ in holder.scopes:
+            return get_model(whole, service)
     return Json({})
 
 

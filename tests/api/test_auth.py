@@ -73,6 +73,13 @@ def test_keys_in_the_url(locked: Locked) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, "key-in-query")
 
 
+@pytest.mark.parametrize("query", ["version=%ED%A0%80", "version=%FF", "x=a%C3", "%80=1"])
+def test_a_query_is_utf8(locked: Locked, query: str) -> None:
+    """Bytes that no name can hold are refused, not read as another name."""
+    answer = locked.call("GET", f"{LIMITS}?{query}", locked.key("read"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "undecodable")
+
+
 def test_one_character_off(locked: Locked) -> None:
     """Of a thousand keys that differ in one character none opens anything, and none is worth a wait."""
     key, random = locked.key("read"), Random(8)

@@ -78,6 +78,25 @@ def test_names_with_colons(locked: Locked) -> None:
     assert model.rows() == {"default": 2}
 
 
+def test_a_name_that_ends_in_a_verb_can_be_read(locked: Locked) -> None:
+    """Where a model goes by the whole name, that is what is read; else, or without the scope, it is a health check."""
+    short = watched(locked).name
+    path = f"/v1/models/{short}:predict"
+    assert locked.call("GET", path, locked.made[0]).json() == {}
+    locked.call("PUT", path, locked.made[0], json={}).raise_for_status()
+    read = locked.call("GET", path, locked.made[0])
+    assert read.json()["name"] == f"{short}:predict"
+    assert read.headers["etag"]
+    assert locked.call("GET", path, locked.key("read", models=[f"{short}:predict"])).json() == read.json()
+    for key in (locked.key("ingest"), locked.key("read", models=[short])):
+        assert locked.call("GET", path, key).json() == {}
+        assert locked.call("HEAD", path, key).status_code == 200
+    assert locked.call("GET", path, locked.key("read", models=["other"])).status_code == 404
+    assert locked.call("GET", f"{path}:predict", locked.key("read", models=[f"{short}:predict"])).json() == {}
+    assert locked.call("DELETE", path, locked.made[0]).status_code == 204
+    assert locked.call("GET", path, locked.made[0]).json() == {}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "headers", "status", "code"),
     [
