@@ -144,7 +144,7 @@ def test_an_open_end_is_no_value(name: str) -> None:
     assert cause(name, lambda values, _: np.where(hit, 1e9 + values, values)) != "stuck_value"
 
 
-@pytest.mark.parametrize(("reserved", "named"), [("null", "nulls"), ("invalid", "mix")])
+@pytest.mark.parametrize(("reserved", "named"), [("null", "nulls"), ("invalid", "unseen")])
 @pytest.mark.parametrize("name", VALUES)
 def test_rows_that_lose_their_value(name: str, reserved: str, named: str) -> None:
     """A fifth of the rows null is `nulls`; there is no word for invalid ones."""
