@@ -111,8 +111,8 @@ def settle(service: Service, delivery: Delivery, outcome: Outcome | None) -> dic
 def ignored(watched: Watched, baseline: Baseline, table: Table) -> list[str]:
     """List the columns that are no feature of the baseline in force and steer nothing."""
     known = {feature.name for feature in baseline.features}
-    known |= {watched.configuration.time_column, watched.configuration.version_column or ""}
-    return sorted(name for name in table.columns if name not in known)
+    steering = (watched.configuration.time_column, watched.configuration.version_column)
+    return sorted(name for name in table.columns if name not in known and name not in steering)
 
 
 def columns_of(table: Table, kinds: dict[str, Kind]) -> dict[str, Column]:
