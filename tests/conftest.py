@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from sqlalchemy import Connection
 
 import postgres
 from app.storage.database import Database
+
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ body, like every other one that this reader does not take, is read as a whole by
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from app.errors import BadRequest
 from app.wire.cells import Cells, Doubles
 from app.wire.exact import ExactColumn
+from app.wire.faults import MAX_NAMES
 from app.wire.jsontext import load_exact, load_json
 from app.wire.table import RawColumn
 
@@ -35,7 +37,9 @@ def columns_of(body: bytes) -> dict[str, RawColumn] | None:
     """Read `{"columns":{name:[...]}}`; None when it is not plainly that."""
     if len(body) < SMALLEST or not START.match(body):
         return None
-    arrays = list(_arrays(body))
+    arrays = list(islice(_arrays(body), MAX_NAMES + 1))
+    if len(arrays) > MAX_NAMES:
+        return None
     try:
         # What is left without the arrays tells the names, and that the rest is sound.
         skeleton = orjson.loads(_skeleton(body, arrays))

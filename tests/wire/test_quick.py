@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.errors import TooLarge
 from app.wire import jsoncolumns, structs
 from app.wire.cells import Cells
 from app.wire.decode import decode
+from app.wire.faults import MAX_NAMES
 from app.wire.jsonrows import table_of_value
 from app.wire.jsontext import load_json
 from app.wire.ndjson import lines_of, parsed
@@ -146,3 +148,11 @@ def test_plain_numbers_make_no_objects() -> None:
         assert isinstance(table.columns["x"], Cells)
         assert isinstance(table.columns["y"], Cells)
     assert quick_lines(b"\n".join(json.dumps(row).encode() for row in rows), list) is not None
+
+
+def test_columns_without_end() -> None:
+    """A body of more arrays than there may be names is not taken apart array by array."""
+    body = b'{"columns":{' + b",".join(b'"%d":[1]' % name for name in range(MAX_NAMES + 1)) + b"}}"
+    assert jsoncolumns.columns_of(body) is None
+    with pytest.raises(TooLarge):
+        decode(body, "application/json")
