@@ -29,7 +29,7 @@ _QUIET: Final = (
 """The same by the database's clock: when it and Prometheus's disagree, nobody is woken for that."""
 _INCIDENT: Final = "drift_incident_start_timestamp_seconds"
 _ALONE: Final = f"unless on (model, version)\n  {_INCIDENT}"
-"""Beside an incident no line and no episode of the same version is a page of its own."""
+"""Beside an incident no line, no episode and no expectation of the same version is a page of its own."""
 _WHERE: Final = "{{ $labels.model }}, version {{ $labels.version }}{{ with $labels.feature }}, feature {{ . }}{{ end }}"
 _NAMED: Final = f"{_WHERE}: {{{{ $labels.statistic }}}}"
 _BROKEN: Final = f"{_WHERE}: {{{{ $labels.expectation }}}}"
@@ -243,7 +243,8 @@ EXPECTATIONS: Final = (
     Alert(
         "DriftgaugeExpectationFailed",
         "critical",
-        'max by (model, version, expectation, feature) (drift_expectation_success{severity="critical"}) == 0',
+        'max by (model, version, expectation, feature) (drift_expectation_success{severity="critical"}) == 0\n'
+        f"{_ALONE}",
         _BROKEN,
         "The newest validated window breaks an expectation that its suite calls critical.",
         keep=_KEEP,
