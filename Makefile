@@ -10,9 +10,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 PYTEST ?=
 FAULTS ?=
+FUZZ ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check faults faults-long format bench dashboards manifests lock clean
+.PHONY: help demo run test check faults faults-long fuzz format bench dashboards manifests lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -43,6 +44,9 @@ faults: $(VENV)/.dev ## Kill, freeze and starve everything for some minutes; wan
 
 faults-long: $(VENV)/.dev ## The same for hours (choose with FAULTS="F1 F5 --seed 7")
 	@$(BIN)/python -m tests.faults --long $(FAULTS)
+
+fuzz: $(VENV)/.dev ## Throw mutated bytes at every reader, a minute each (choose with FUZZ="batch --seconds 1800")
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: $(VENV)/.dev ## Measure against the yardsticks of the same run
 	@$(BIN)/python -m bench

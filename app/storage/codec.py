@@ -20,6 +20,7 @@ _FORMAT: Final = 1
 _LEVEL: Final = 1
 _LARGEST_BITS: Final = 62
 _BYTE: Final = 8
+_DOUBLE: Final = 8
 
 
 class UnreadableError(ValueError):
@@ -98,5 +99,7 @@ def decode(data: bytes, *, shape: tuple[int, int] | None) -> Payload:
         plain = zlib.decompress(body)
     except zlib.error as error:
         raise UnreadableError(str(error)) from error
+    if len(plain) < _DOUBLE * features:
+        raise UnreadableError("its sums are cut short")
     sums = np.frombuffer(plain, "<f8", count=features).astype(np.float64)
-    return Payload(rows, unpack(plain[8 * features :], bins), sums)
+    return Payload(rows, unpack(plain[_DOUBLE * features :], bins), sums)

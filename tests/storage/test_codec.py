@@ -1,5 +1,7 @@
 """Counts as planes and journal payloads."""
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,6 +69,15 @@ def test_every_changed_byte_is_noticed() -> None:
             codec.decode(bytes(broken), shape=(3, 1))
         with pytest.raises(UnreadableError):
             codec.decode(data[:place], shape=(3, 1))
+
+
+@pytest.mark.parametrize("plain", [b"", b"\0" * 7, b"\0" * 8])
+def test_a_body_too_short_is_unreadable(plain: bytes) -> None:
+    """Bytes with a checksum that fits are judged by their length, too."""
+    body, head = zlib.compress(plain), (1, 3, 1, 6)
+    data = codec._HEADER.pack(*head, zlib.crc32(body, zlib.crc32(repr(head).encode()))) + body
+    with pytest.raises(UnreadableError):
+        codec.decode(data, shape=(3, 1))
 
 
 def test_another_shape_is_unreadable() -> None:
