@@ -54,13 +54,18 @@ TYPES: Final = {
 }
 
 
+ANYTHING: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 MSGPACK_STARTS: Final = frozenset(bytes([first]) for first in UNMISTAKABLE)
 
 
 def declared_format(content_type: str | None) -> Format | None:
     """Read a content type, its parameters aside; None when it is none of ours."""
-    word = (content_type or "").partition(";")[0].strip().lower()
+    word = _word(content_type or "")
     return Format.JSON if word.endswith("+json") else TYPES.get(word)
+
+
+def _word(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def format_of(body: bytes, content_type: str | None) -> Format | None:
@@ -73,12 +78,19 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     found = SOMETHING.search(body, len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0)
     start = found[0] if found else b""
     if start not in {b"{", b"["}:
-        return Format.MSGPACK if declared is not Format.CSV and body[:1] in MSGPACK_STARTS else declared
+        return Format.MSGPACK if body[:1] in MSGPACK_STARTS and _may_hide(declared, content_type) else declared
     if declared is Format.NDJSON and start == b"{":
         return Format.NDJSON if is_object(first_line(body)) else Format.JSON
     if looks_like_lines(body):
         return Format.NDJSON
     return Format.JSON
+
+
+def _may_hide(declared: Format | None, content_type: str | None) -> bool:
+    """Whether MessagePack, which has no magic bytes, is likelier than what a content type says."""
+    if declared is None:
+        return content_type is None or _word(content_type) in ANYTHING
+    return declared is not Format.CSV
 
 
 def decode(

@@ -106,3 +106,11 @@ def test_bytes_decide() -> None:
     assert format_of(RECORDED, "application/msgpack; charset=x") is Format.MSGPACK
     assert format_of(b'[{"x":1}]', "application/msgpack") is Format.JSON
     assert decode(RECORDED, "application/x-msgpack").rows == 1
+
+
+@pytest.mark.parametrize(
+    ("content_type", "found"), [(None, "msgpack"), ("application/octet-stream", "msgpack"), ("image/png", None)]
+)
+def test_bytes_without_magic(content_type: str | None, found: str | None) -> None:
+    """Bytes that could be MessagePack are taken for it unless their type says that they are something else."""
+    assert format_of(b"\x89PNG\r\n", content_type) == found
