@@ -22,8 +22,9 @@ _TEMPLATE: Final = "migrated"
 class Server:
     """A running server that hands out databases."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, log: Path) -> None:
         self._url = url
+        self.log = log
         self._numbers = count(1)
 
     def url(self, name: str) -> str:
@@ -63,10 +64,10 @@ def server(kind: str | None = None) -> Iterator[Server]:
     try:
         if kind == "embedded":
             with EmbeddedPostgres(home) as embedded:
-                yield Server(embedded.url)
+                yield Server(embedded.url, home / "postgres" / "log")
         else:
             with _Debian(home) as debian:
-                yield Server(debian.url)
+                yield Server(debian.url, home / "log")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -24,7 +24,7 @@ from app.wire.partition import read_histograms
 from app.wire.senders.calls import read_request, read_response, read_truth
 from app.wire.senders.events import Event, events_of
 from app.wire.senders.protobuf import tensors_of_message
-from app.wire.senders.sides import Side
+from app.wire.senders.sides import Side, named
 from app.wire.table import Table
 from app.wire.times import instants
 from app.wire.values import categorical, numeric
@@ -130,9 +130,8 @@ def _call(data: bytes) -> None:
 
 
 def _message(data: bytes) -> None:
-    for answer in (False, True):
-        for tensor in tensors_of_message(data, answer=answer):
-            tensor.part().columns()
+    for side in (ASKED, ANSWERED):
+        named([tensor.part() for tensor in tensors_of_message(data, answer=side.answer)], side)
 
 
 def _events(data: bytes) -> None:
