@@ -107,6 +107,26 @@ def test_sagemaker(tmp_path: Path) -> None:
     assert [row["score"] for row in last] == [3, 4]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        '{"instances":[[1,"Oslo"],[2,"Bergen"]]}',
+        '{"instances":[{"data":{"features":{"values":[1,"Oslo"]}}},{"data":{"features":{"values":[2,"Bergen"]}}}]}',
+        '{"data":{"features":{"values":[1,"Oslo"]}}}\n{"data":{"features":{"values":[2,"Bergen"]}}}',
+        '{"features":[1,"Oslo"]}\n{"features":[2,"Bergen"]}',
+    ],
+)
+def test_lines_of_sagemaker(tmp_path: Path, asked: str) -> None:
+    """Rows in any of the documented wrappings are found; predictions may stand on one line."""
+    event = captured(
+        {"observedContentType": "application/jsonlines", "data": asked, "encoding": "JSON"},
+        {"observedContentType": "text/csv; charset=utf-8", "data": "0.7,0.1", "encoding": "CSV"},
+        "e1",
+    )
+    (found,) = made([lines(tmp_path / "00-12-uuid.jsonl", [event])])
+    assert [(row["x"], row["c"], row["score"]) for row in rows(found)] == [(1, "Oslo", "0.7"), (2, "Bergen", "0.1")]
+
+
 def blob(kind: str, call: str, body: bytes, content_type: str = "application/json") -> dict[str, str]:
     """A record of KServe's blob store."""
     return {

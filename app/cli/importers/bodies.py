@@ -37,7 +37,7 @@ def request_of(body: bytes, content_type: str, side: Side) -> Table:
     if _is_csv(body, content_type):
         return table_of_instances(_cells(body, side), side)
     if "lines" in content_type:
-        return table_of_instances(_unwrapped(parsed(lines_of(body), orjson.loads)), side)
+        return table_of_instances(_unwrapped(_instances(parsed(lines_of(body), orjson.loads))), side)
     try:
         document = load_json(body) if body.lstrip().startswith(_OPEN) else None
     except BadRequest:
@@ -60,7 +60,10 @@ def answer_of(body: bytes, content_type: str, side: Side) -> Answer:
     """Read what was answered."""
     if _is_csv(body, content_type):
         rows = _cells(body, side)
-        return answer_of_predictions([row[0] if len(row) == 1 else row for row in rows], side)
+        on_one_line = len(rows) == len(side.ordered) == 1
+        return answer_of_predictions(
+            rows[0] if on_one_line else [row[0] if len(row) == 1 else row for row in rows], side
+        )
     if "lines" in content_type:
         return answer_of_predictions(parsed(lines_of(body), orjson.loads), side)
     try:
@@ -102,7 +105,25 @@ def _is_lone(document: Any, side: Side) -> bool:
     return plain and len(document) == len(side.ordered) > 1
 
 
+def _instances(lines: list[Any]) -> list[Any]:
+    """Take rows out of lines that hold whole requests."""
+    return [
+        row
+        for line in lines
+        for row in (line["instances"] if isinstance(line, dict) and isinstance(line.get("instances"), list) else [line])
+    ]
+
+
 def _unwrapped(rows: list[Any]) -> list[Any]:
-    """Take rows out of the key that SageMaker's own algorithms put around each."""
-    wrapped = all(isinstance(row, dict) and isinstance(row.get(_VECTOR), list) for row in rows)
-    return [row[_VECTOR] for row in rows] if wrapped else rows
+    """Take rows out of the keys that SageMaker's own algorithms put around each."""
+    vectors = [_vector(row) for row in rows]
+    return rows if any(vector is None for vector in vectors) else vectors
+
+
+def _vector(row: Any) -> list[Any] | None:
+    """Give a dense row of docs.aws.amazon.com/sagemaker, "Common data formats for inference", without its names."""
+    inner = row.get("data", row) if isinstance(row, dict) else None
+    found = inner.get(_VECTOR) if isinstance(inner, dict) else None
+    if isinstance(found, dict) and "keys" not in found:
+        found = found.get("values")
+    return found if isinstance(found, list) else None
