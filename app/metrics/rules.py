@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from app.metrics.alerts import GROUPS, Alert, Record
+from app.metrics.alert import Alert, Record
+from app.metrics.alerts import GROUPS
 
 RUNBOOKS: Final = "docs/runbooks"
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from app.metrics.alerts import GROUPS, Alert
+from app.metrics.alert import Alert
+from app.metrics.alerts import GROUPS
 from metrics.tools import ROOT
 
 FOLDER = ROOT / "deploy" / "alertmanager"

@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from app.metrics import alerts, families, rules
+from app.metrics.alert import Alert
 from app.metrics.page import Page
 from metrics.tools import ROOT, promtool
 from metrics.views import complete, model, used
 
 DEPLOYED = ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml"
-ALERTS = [rule for group in alerts.GROUPS.values() for rule in group if isinstance(rule, alerts.Alert)]
+ALERTS = [rule for group in alerts.GROUPS.values() for rule in group if isinstance(rule, Alert)]
 METRIC = re.compile(r"\b(?:driftgauge|drift)_[a-z_]+")
 
 
@@ -60,7 +61,7 @@ def test_the_example_configuration_is_lawful() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_every_alert_can_be_acted_on(alert: alerts.Alert) -> None:
+def test_every_alert_can_be_acted_on(alert: Alert) -> None:
     """Each has a severity, a summary, a description and a runbook that exists."""
     assert alert.severity in {"warning", "critical"}
     assert alert.summary
