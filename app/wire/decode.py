@@ -8,11 +8,12 @@ from app.errors import BadRequest, UnsupportedType
 from app.wire.arrow import FILE_MAGIC, STREAM_MAGIC, table_of_arrow
 from app.wire.csvrows import table_of_csv
 from app.wire.faults import check_row_count, clip, undecodable
+from app.wire.footer import MAGIC
 from app.wire.jsonrows import table_of_rows, table_of_value
 from app.wire.jsontext import BLANKS, concatenated, load_exact, load_json
 from app.wire.msgpack import UNMISTAKABLE, table_of_msgpack
 from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, table_of_lines
-from app.wire.parquet import MAGIC, table_of_parquet
+from app.wire.parquet import table_of_parquet
 from app.wire.quick import quick_json
 from app.wire.table import Table
 

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from app.errors import TooLarge
 from app.wire.arrow import check_schema, sound
 from app.wire.faults import check_names, check_rows, clip, undecodable
-from app.wire.pages import check_pages, largest_page
+from app.wire.footer import Group, groups_of
+from app.wire.pages import check_pages, largest_page, too_many
 from app.wire.table import Table
 
-MAGIC: Final = b"PAR1"
 DOUBLE_BYTES: Final = 8
+_FAULTS: Final = (pa.ArrowException, OSError, ValueError, OverflowError, RuntimeError)
 _TEXTS: Final = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
 
 
@@ -34,16 +35,22 @@ def table_of_parquet(body: bytes, *, limit: int) -> Table:
     try:
         file = open_parquet(pa.BufferReader(body))
         check_rows(file.metadata.num_rows)
-        groups = range(file.metadata.num_row_groups)
-        packed = sum(file.metadata.row_group(n).total_byte_size for n in groups)
+        if too_many(file.metadata.num_columns * file.metadata.num_row_groups, body):
+            raise TooLarge("body-too-large", "the Parquet file has too many groups of rows")
+        groups = _groups(body, file)
+        packed = sum(group.size for group in groups)
         if max(packed, file.metadata.num_rows * file.metadata.num_columns * DOUBLE_BYTES) > limit:
             raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
-        check_pages(body, file.metadata, limit=limit, plain=_written_out(file))
+        check_pages(body, [group.chunks for group in groups], limit=limit, plain=_written_out(file))
         table = file.read(use_threads=False)
         columns = {name: sound(table.column(n)) for n, name in enumerate(table.schema.names)}
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+    except _FAULTS as error:
         raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None
     return Table(rows=table.num_rows, columns=columns, received=table.num_rows)
+
+
+def _groups(data: Any, file: pq.ParquetFile) -> list[Group]:
+    return groups_of(data, columns=file.metadata.num_columns, groups=file.metadata.num_row_groups)
 
 
 def _written_out(file: pq.ParquetFile) -> frozenset[int]:
@@ -62,7 +69,7 @@ def check_largest_page(path: Path, file: pq.ParquetFile, *, limit: int) -> None:
     if not path.stat().st_size:
         return
     with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if largest_page(data, file.metadata) > limit:
+        if largest_page(data, [group.chunks for group in _groups(data, file)]) > limit:
             raise TooLarge("body-too-large", f"a page of the Parquet file takes more than {limit} bytes")
 
 
@@ -70,5 +77,5 @@ def batches_of(file: pq.ParquetFile, *, rows: int) -> Iterator[pa.RecordBatch]:
     """Read a file in batches of rows."""
     try:
         yield from file.iter_batches(batch_size=rows, use_threads=False)
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+    except _FAULTS as error:
         raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None

@@ -1,5 +1,6 @@
 """Parquet files are bounded by what their pages say, whatever their footers claim."""
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.errors import BadRequest, TooLarge
+from app.errors import BadRequest, Problem, TooLarge
+from app.wire.footer import Group, groups_of
 from app.wire.pages import pages_of
 from app.wire.parquet import table_of_parquet
 
@@ -26,13 +28,58 @@ def written(table: pa.Table, **options: Any) -> bytes:
 
 def pages(body: bytes) -> list[tuple[int, int, bool]]:
     """Every page of a file."""
-    metadata = pq.ParquetFile(io.BytesIO(body)).metadata
     return [
         (page.size, page.values, page.is_dictionary)
-        for group in range(metadata.num_row_groups)
-        for leaf in range(metadata.num_columns)
-        for page in pages_of(body, metadata.row_group(group).column(leaf))
+        for group in groups(body)
+        for chunk in group.chunks
+        for page in pages_of(body, chunk)
     ]
+
+
+def groups(body: bytes) -> list[Group]:
+    """The groups of rows of a file."""
+    metadata = pq.ParquetFile(io.BytesIO(body)).metadata
+    return groups_of(body, columns=metadata.num_columns, groups=metadata.num_row_groups)
+
+
+@pytest.mark.parametrize("options", [{}, {"write_statistics": False}, {"use_dictionary": False}, {"version": "1.0"}])
+def test_the_footer_is_read_as_pyarrow_reads_it(options: dict[str, Any]) -> None:
+    """Sizes and places of every column in every group agree, those inside lists and structs too."""
+    nested = pa.struct({"a": pa.int64(), "b": pa.list_(pa.struct({"c": pa.string()}))})
+    table = pa.table(
+        {
+            "x": np.arange(1000.0),
+            "s": ["a", "b"] * 500,
+            "l": [[1, 2], None] * 500,
+            "m": pa.array([[("k", 1)]] * 1000, pa.map_(pa.string(), pa.int8())),
+            "d": pa.array([{"a": 1, "b": [{"c": "x" * 300}]}] * 1000, nested),
+            "t": pa.array(range(1000), pa.timestamp("us", "UTC")),
+        }
+    )
+    body = written(table, row_group_size=300, **options)
+    metadata = pq.ParquetFile(io.BytesIO(body)).metadata
+    found = groups(body)
+    assert len(found) == 4
+    for number, group in enumerate(found):
+        told = metadata.row_group(number)
+        assert group.size == told.total_byte_size
+        columns = [told.column(leaf) for leaf in range(metadata.num_columns)]
+        assert [chunk.size for chunk in group.chunks] == [one.total_compressed_size for one in columns]
+        starts = [min(one.data_page_offset, one.dictionary_page_offset or one.data_page_offset) for one in columns]
+        assert [chunk.start for chunk in group.chunks] == starts
+
+
+def test_a_hostile_footer_ends_no_process() -> None:
+    """Flipped bits in a footer are read or refused; pyarrow's own metadata of a column would end the process."""
+    table = pa.table({"x": [1.5, None, 2.5], "s": ["a", None, "c"], "l": [[1], [], None]})
+    body = written(table)
+    start = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    rng = np.random.default_rng(3)
+    for place in rng.integers(start, len(body) - 8, 600).tolist():
+        damaged = bytearray(body)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        with contextlib.suppress(Problem):
+            table_of_parquet(bytes(damaged), limit=4 * MIB)
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
