@@ -39,7 +39,9 @@ class Payload:
         """Both together; bins and features must agree."""
         if self.counts.shape != other.counts.shape or self.sums.shape != other.sums.shape:
             raise ValueError("payloads of different bins")
-        return Payload(self.rows + other.rows, self.counts + other.counts, self.sums + other.sums)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self.sums + other.sums
+        return Payload(self.rows + other.rows, self.counts + other.counts, sums)
 
 
 def pack(counts: NDArray[np.int64]) -> bytes:

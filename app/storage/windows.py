@@ -227,7 +227,8 @@ def _counts(  # noqa: PLR0913 - as counts
         for row in conn.execute(waiting):
             payload = codec.decode(row.payload, shape=shape)
             found.counts[places[row.window_start]] += payload.counts[bins[0] : bins[1]]
-            found.sums[places[row.window_start]] += payload.sums[features[0] : features[1]]
+            with np.errstate(over="ignore", invalid="ignore"):
+                found.sums[places[row.window_start]] += payload.sums[features[0] : features[1]]
     return found
 
 
