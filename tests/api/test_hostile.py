@@ -212,6 +212,17 @@ def series(besieged: Besieged) -> str:
     return re.sub(r" \S+$", "", text, flags=re.MULTILINE)
 
 
+def settled(besieged: Besieged) -> str:
+    """The series once the features of both models have a status and nothing is added for two seconds."""
+    until(lambda: series(besieged).count("drift_features{") >= 2, what="the status of the features")
+    last, since = series(besieged), time.monotonic()
+    while time.monotonic() - since < 2:
+        time.sleep(0.2)
+        now = series(besieged)
+        last, since = now, since if now == last else time.monotonic()
+    return last
+
+
 def test_unknown_names(besieged: Besieged) -> None:
     """A million names in a batch are too many; many over many batches are counted as ignored and leave no series."""
     one = json.dumps({"rows": [{f"n{n}": 1 for n in range(10**6)}]}).encode()
@@ -219,8 +230,7 @@ def test_unknown_names(besieged: Besieged) -> None:
     del one
     for path in ("/v1/models/nobody/batches", "/v1/models/m/batches", "/metrics"):
         besieged.locked.call("POST", path, besieged.locked.made[0], json={"rows": [{"x": 1, "other": 1}]})
-    time.sleep(1)
-    before = series(besieged)
+    before = settled(besieged)
     for batch in range(50):
         names = {f"{CANARY}-{batch}-{n}": 1 for n in range(2000)}
         status, receipt = besieged.post(json.dumps({"rows": [names]}).encode())
