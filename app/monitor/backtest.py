@@ -22,7 +22,7 @@ from app.monitor.lines import Lines
 from app.monitor.rulebook import Rulebook, budget_line
 from app.monitor.service import Service
 from app.monitor.thresholds import check_threshold
-from app.storage import thresholds, windows
+from app.storage import received, thresholds
 from app.storage.database import Connection
 from app.storage.thresholds import StoredThreshold
 
@@ -79,7 +79,7 @@ def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, o
         lines = list(stored.values())
         runs = [
             run
-            for version in windows.versions(read, watched.id)
+            for version in received.versions(read, watched.id)
             for run in _runs(service, read, watched, version, stored=lines)
         ]
         runs += _rehearsal(service, read, watched, asked, stored=lines)

@@ -15,7 +15,7 @@ from app.monitor.incidents import keep
 from app.monitor.judged import HIDDEN
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
-from app.storage import exposition, fold, models, scores, thresholds, windows
+from app.storage import exposition, fold, models, received, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
 from app.storage.thresholds import StoredThreshold
 from app.storage.turns import take_turn
@@ -81,7 +81,7 @@ def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evalu
         changed = windows.dirty(read, watched.id, start_before_us=closed_before(service, watched))
         if not changed and service.judged_under.get(watched.id) == settings:
             return done
-        versions = windows.versions(read, watched.id)
+        versions = received.versions(read, watched.id)
     with suppress(TakenError):
         for version in versions:
             while (walked := _step(service, watched, version, wait=wait)) is not None:

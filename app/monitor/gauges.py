@@ -1,6 +1,6 @@
 """From stored scores to the drift series of /metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from app.drift.context import DAY_US
 from app.drift.evidence import MONTH_US
@@ -12,10 +12,11 @@ from app.monitor.contracts import contracts
 from app.monitor.lines import Lines
 from app.monitor.novelty import distinct_by_name
 from app.monitor.paging import Incident, incidents
+from app.monitor.roster import Entry, roster
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import features, resolved
-from app.storage import baselines, episodes, models, scores, thresholds, windows
+from app.storage import baselines, episodes, models, received, scores
 from app.storage.database import Connection
 from app.storage.episodes import Episode
 from app.storage.scores import ScoredWindow
@@ -41,7 +42,7 @@ def publish(service: Service) -> None:
 
 def outdated(service: Service, conn: Connection) -> bool:
     """Tell whether rows came of a feed that the page shows as quiet for a while."""
-    for arm, received_us in windows.folded_received(conn).items():
+    for arm, received_us in received.folded(conn).items():
         shown_us, patience_us = service.shown.get(arm, (0, 0))
         if received_us - shown_us > patience_us // FRESH:
             return True
@@ -49,43 +50,40 @@ def outdated(service: Service, conn: Connection) -> bool:
 
 
 def _views(service: Service, conn: Connection) -> Iterator[ModelView]:
-    newest = scores.newest(conn)
+    now_us = service.now_us()
+    entries = roster(conn, now_us=now_us)
     for model in models.listed(conn):
-        watched = Watched(model, restored(model.config), baselines.schedule(conn, model.id))
-        active = baselines.active_at(watched.schedule, service.now_us())
-        info = None if active is None else baselines.find(conn, model.id, active.number)
+        entry = entries.get(model.id, Entry())
+        watched = Watched(model, restored(model.config), entry.schedule)
+        active = baselines.active_at(watched.schedule, now_us)
         yield ModelView(
             model.name,
-            baseline=None if info is None else info.number,
-            baseline_created_us=None if info is None else info.created_us,
+            baseline=None if active is None else active.number,
+            baseline_created_us=None if active is None else entry.created[active.baseline_id],
             pages_per_month=watched.configuration.pages_per_month,
-            pages_spent=pages_spent(conn, watched, now_us=service.now_us()),
-            versions=list(_versions(service, conn, watched, newest.get(model.id, []))),
+            pages_spent=pages_spent(entry.episodes, watched, now_us=now_us),
+            versions=list(_versions(service, conn, watched, entry)),
         )
 
 
-def _versions(
-    service: Service, conn: Connection, watched: Watched, newest: list[ScoredWindow]
-) -> Iterator[VersionView]:
-    mine = {window.version: window for window in newest}
+def _versions(service: Service, conn: Connection, watched: Watched, entry: Entry) -> Iterator[VersionView]:
+    mine = {window.version: window for window in entry.newest}
     last = judged(conn, watched.id, mine, min_rows=service.policy.min_rows)
-    received = windows.last_received(conn, watched.id)
-    stored = thresholds.listed(conn, watched.id)
-    running = open_episodes(conn, watched.id)
+    running = by_version(one for one in entry.episodes if one.end_us is None)
     paged = open_incidents(conn, watched, running)
-    live_us = max(received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
-    promised = contracts(conn, watched.id)
-    for version in sorted(mine.keys() | received.keys()):
+    live_us = max(entry.received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
+    promised = contracts(conn, watched.id) if entry.contracted else {}
+    for version in sorted(mine.keys() | entry.received.keys()):
         window = mine.get(version)
-        service.shown[watched.id, version] = received.get(version, 0), _least_silence_us(watched)
-        if received.get(version, live_us) < live_us:
+        service.shown[watched.id, version] = entry.received.get(version, 0), _least_silence_us(watched)
+        if entry.received.get(version, live_us) < live_us:
             continue
         if window is None:
-            yield VersionView(version, last_row_us=received.get(version))
+            yield VersionView(version, last_row_us=entry.received.get(version))
             continue
         scored = last.get(version) or window
         baseline = service.catalog.baseline(scored.baseline_id)
-        lines = Lines(stored, page=budget_line(watched.configuration, len(baseline.features)))
+        lines = Lines(entry.thresholds, page=budget_line(watched.configuration, len(baseline.features)))
         episodes_of = running.get(version, [])
         standings = features(
             baseline,
@@ -96,7 +94,7 @@ def _versions(
             episodes={one.feature: one for one in episodes_of},
         )
         volume = window.statistics.get(Statistic.VOLUME)
-        different = distinct_by_name(service, conn, watched.id, window)
+        different = _different(service, conn, watched.id, window)
         yield VersionView(
             version,
             features=[
@@ -109,12 +107,22 @@ def _versions(
             window_end_us=window.start_us + watched.configuration.window,
             volume=window.rows,
             volume_thresholds=resolved(lines, volume, 0, statistic=Statistic.VOLUME, feature="", version=version),
-            last_row_us=received.get(version),
+            last_row_us=entry.received.get(version),
             silence_us=silence_us(service, watched, scored.baseline_id),
             episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in episodes_of],
             incidents=[IncidentView(one.feature, one.statistic, one.start_us) for one in paged.get(version, ())],
             expectations=promised.get(version, ()),
         )
+
+
+def _different(service: Service, conn: Connection, model_id: int, window: ScoredWindow) -> Mapping[str, int]:
+    """Count the categories of a scored window, once for each time that it was scored."""
+    scored = window.start_us, window.baseline_id, window.revision
+    known = service.different.get((model_id, window.version))
+    if known is None or known[0] != scored:
+        known = scored, distinct_by_name(service, conn, model_id, window)
+        service.different[model_id, window.version] = known
+    return known[1]
 
 
 def judged(
@@ -131,17 +139,20 @@ def judged(
 
 def open_episodes(conn: Connection, model_id: int) -> dict[str, list[Episode]]:
     """Give the open episodes of each version, oldest first."""
-    found: dict[str, list[Episode]] = {}
-    for one in episodes.listed(conn, model_id, open_only=True):
-        found.setdefault(one.version, []).append(one)
-    return found
+    return by_version(episodes.listed(conn, model_id, open_only=True))
 
 
-def pages_spent(conn: Connection, watched: Watched, *, now_us: int) -> int:
+def by_version(found: Iterable[Episode]) -> dict[str, list[Episode]]:
+    """Part episodes by version, in the order they come."""
+    parted: dict[str, list[Episode]] = {}
+    for one in found:
+        parted.setdefault(one.version, []).append(one)
+    return parted
+
+
+def pages_spent(recent: Iterable[Episode], watched: Watched, *, now_us: int) -> int:
     """Count the pages of the last 30 days: one for each incident of a version."""
-    begun: dict[str, list[Episode]] = {}
-    for one in episodes.listed(conn, watched.id, from_us=now_us - MONTH_US):
-        begun.setdefault(one.version, []).append(one)
+    begun = by_version(one for one in recent if one.start_us >= now_us - MONTH_US)
     return sum(len(incidents(found, length_us=watched.configuration.window)) for found in begun.values())
 
 

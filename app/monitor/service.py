@@ -1,6 +1,7 @@
 """What every road shares: the database, the catalog, the committer, the counters."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +62,7 @@ class Service:
     policy: Policy
     judged_under: dict[int, object] = field(default_factory=dict)
     shown: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
+    different: dict[tuple[int, str], tuple[tuple[int, int, int], Mapping[str, int]]] = field(default_factory=dict)
     publishing: threading.Lock = field(default_factory=threading.Lock)
     decodes: Turns = field(default_factory=Turns)
     burden: Burden = field(default_factory=Burden)

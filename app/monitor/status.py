@@ -8,7 +8,7 @@ from app.monitor.memory import kept_calibration
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
 from app.monitor.standing import FeatureStanding, features
-from app.storage import chronicles, scores, thresholds, windows
+from app.storage import chronicles, received, scores, thresholds
 from app.storage.database import Connection
 
 
@@ -20,7 +20,7 @@ def document(service: Service, watched: Watched) -> dict[str, object]:
         stored = thresholds.listed(conn, watched.id)
         running = open_episodes(conn, watched.id)
         shown: dict[str, object] = {}
-        for version in sorted({*windows.versions(conn, watched.id), *newest}):
+        for version in sorted({*received.versions(conn, watched.id), *newest}):
             window = newest.get(version)
             if window is None:
                 shown[version] = {"window_start": None, "rows": None, "features": {}}

@@ -130,14 +130,34 @@ def activate(
 
 def schedule(conn: Connection, model_id: int) -> tuple[Activation, ...]:
     """A model's activations in the order they were made."""
+    return schedules(conn, model_id).get(model_id, ())
+
+
+def schedules(conn: Connection, model_id: int | None = None) -> dict[int, tuple[Activation, ...]]:
+    """The activations of every model in the order they were made, by model; of one model when it is given."""
     columns = tables.activation.c
     statement = (
-        select(columns.baseline_id, tables.baseline.c.number, columns.effective_from, columns.activated_at)
+        select(
+            columns.model_id,
+            columns.baseline_id,
+            tables.baseline.c.number,
+            columns.effective_from,
+            columns.activated_at,
+        )
         .join(tables.baseline, tables.baseline.c.id == columns.baseline_id)
-        .where(columns.model_id == model_id)
         .order_by(columns.id)
     )
-    return tuple(Activation(*row) for row in conn.execute(statement))
+    if model_id is not None:
+        statement = statement.where(columns.model_id == model_id)
+    found: dict[int, tuple[Activation, ...]] = {}
+    for model, *activation in conn.execute(statement):
+        found[model] = (*found.get(model, ()), Activation(*activation))
+    return found
+
+
+def created(conn: Connection) -> dict[int, int]:
+    """When each baseline of every model was made, by its id."""
+    return {row.id: row.created_at for row in conn.execute(select(tables.baseline.c.id, tables.baseline.c.created_at))}
 
 
 def active_at(activations: Sequence[Activation], window_start_us: int) -> Activation | None:

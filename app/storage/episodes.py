@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
@@ -72,6 +72,17 @@ def listed(  # noqa: PLR0913 - the filters of the contract
         where.append(columns.end_at.is_(None))
     order = (columns.start_at, columns.version, columns.feature, columns.statistic)
     return [_episode(row) for row in conn.execute(select(tables.episode).where(*where).order_by(*order))]
+
+
+def recent(conn: Connection, *, since_us: int) -> dict[int, list[Episode]]:
+    """The episodes of every model that are open or began since an instant, oldest first, by model."""
+    columns = tables.episode.c
+    where = or_(columns.end_at.is_(None), columns.start_at >= since_us)
+    order = (columns.start_at, columns.version, columns.feature, columns.statistic)
+    found: dict[int, list[Episode]] = {}
+    for row in conn.execute(select(tables.episode).where(where).order_by(*order)):
+        found.setdefault(row.model_id, []).append(_episode(row))
+    return found
 
 
 def find(conn: Connection, model_id: int, episode_id: str) -> Episode | None:

@@ -155,30 +155,6 @@ def histograms(conn: Connection, model_id: int, *, start_us: int, version: str) 
     return found
 
 
-def last_received(conn: Connection, model_id: int) -> dict[str, int]:
-    """When each version's newest batch with rows was received."""
-    known, journal = tables.model_version.c, tables.delta_journal.c
-    both = union_all(
-        select(known.version, known.last_received_at).where(known.model_id == model_id),
-        select(journal.version, journal.received_at).where(journal.model_id == model_id),
-    ).subquery()
-    newest = select(both.c.version, func.max(both.c.last_received_at)).group_by(both.c.version).order_by(both.c.version)
-    return {row[0]: row[1] for row in conn.execute(newest)}
-
-
-def folded_received(conn: Connection) -> dict[tuple[int, str], int]:
-    """When the newest folded batch of each model and version was received."""
-    known = tables.model_version.c
-    return {
-        (row[0], row[1]): row[2] for row in conn.execute(select(known.model_id, known.version, known.last_received_at))
-    }
-
-
-def versions(conn: Connection, model_id: int) -> list[str]:
-    """The versions that ever had a row, by name."""
-    return list(last_received(conn, model_id))
-
-
 def unpack_rows(
     rows: Sequence[Any], total: int, *, bins: tuple[int, int], features: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

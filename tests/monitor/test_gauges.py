@@ -1,6 +1,12 @@
 """From stored scores to the drift series."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Engine, event
 
 from app.drift.context import HOUR_US
 from app.monitor.evaluate import fold_all
@@ -15,6 +21,19 @@ def series(desk: Desk) -> dict[str, str]:
     """What a scrape gives, by series."""
     text = desk.service.page.render("", "")[0].decode()
     return dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """What is asked of the database meanwhile."""
+    seen: list[str] = []
+
+    def note(*call: Any) -> None:
+        seen.append(call[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
 
 
 def test_a_page_is_never_older_than_the_one_before(small: Desk) -> None:
@@ -34,6 +53,23 @@ def test_a_page_is_never_older_than_the_one_before(small: Desk) -> None:
         assert float(series(small)[name]) == 1
     waiting.join()
     assert float(series(small)[name]) == 7
+
+
+def test_another_model_costs_one_statement(desk: Desk) -> None:
+    """Only a model's newest scores are asked for by themselves; everything else is read for all models at once."""
+    asked: list[int] = []
+    for number in range(4):
+        desk.name = f"m{number}"
+        desk.configure(window="1h")
+        desk.reference(desk.write("x,colour\n1,red\n2,red\n3,blue\n"))
+        desk.at(MONDAY + 1).rows([{"x": 1, "colour": "red"}] * 40, batch=desk.name)
+        desk.at(MONDAY + HOUR_US).evaluate()
+        publish(desk.service)
+        with statements(desk.service.database.engine) as seen:
+            publish(desk.service)
+        asked.append(len(seen))
+    assert 'drift_window_rows{model="m0",version="default"}' in series(desk)
+    assert [after - before for before, after in pairwise(asked)] == [1, 1, 1]
 
 
 def test_life_of_a_version(small: Desk) -> None:

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from app.errors import Unavailable
-from app.storage import accounts, fold, windows
+from app.storage import accounts, fold, received, windows
 from app.storage.database import Database
 from storage.books import HOUR_US, NOW_US, commit, delivery, delta, kill_backend, stocked
 
@@ -119,8 +119,8 @@ def test_windows_are_listed_with_what_waits(database: Database) -> None:
         listed = windows.listed(conn, model.id)
         assert windows.listed(conn, model.id, from_us=HOUR_US, to_us=2 * HOUR_US, version="a") == [listed[1]]
         assert windows.listed(conn, model.id, limit=1) == listed[:1]
-        assert windows.last_received(conn, model.id) == {"a": NOW_US + 5, "b": NOW_US, "default": NOW_US + 5}
-        assert windows.versions(conn, model.id) == ["a", "b", "default"]
+        assert received.by_version(conn)[model.id] == {"a": NOW_US + 5, "b": NOW_US, "default": NOW_US + 5}
+        assert received.versions(conn, model.id) == ["a", "b", "default"]
         ((found, counts),) = windows.histograms(conn, model.id, start_us=HOUR_US, version="a")
         assert windows.histograms(conn, model.id, start_us=HOUR_US, version="c") == []
     told = [(row.start_us // HOUR_US, row.version, row.rows, row.revision, row.unfolded_rows) for row in listed]
