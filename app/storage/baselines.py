@@ -135,15 +135,9 @@ def schedule(conn: Connection, model_id: int) -> tuple[Activation, ...]:
 
 def schedules(conn: Connection, model_id: int | None = None) -> dict[int, tuple[Activation, ...]]:
     """The activations of every model in the order they were made, by model; of one model when it is given."""
-    columns = tables.activation.c
+    columns, number = tables.activation.c, tables.baseline.c.number
     statement = (
-        select(
-            columns.model_id,
-            columns.baseline_id,
-            tables.baseline.c.number,
-            columns.effective_from,
-            columns.activated_at,
-        )
+        select(columns.model_id, columns.baseline_id, number, columns.effective_from, columns.activated_at)
         .join(tables.baseline, tables.baseline.c.id == columns.baseline_id)
         .order_by(columns.id)
     )
