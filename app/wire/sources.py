@@ -2,6 +2,7 @@
 
 import codecs
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,7 @@ class Plain:
         self._repair = codecs.getincrementaldecoder("utf-8")("replace") if text else None
         self._ready = b""
         self._over = False
+        self._busy = threading.Lock()
         self.closed = False
 
     def __enter__(self) -> Self:
@@ -72,7 +74,11 @@ class Plain:
         return 0 if self.closed else int(self._raw.tell())
 
     def read(self, size: int) -> bytes:
-        """Read so many bytes, fewer only at the end."""
+        """Read so many bytes, fewer only at the end, and none once it is closed."""
+        with self._busy:
+            return b"" if self.closed else self._read(size)
+
+    def _read(self, size: int) -> bytes:
         parts = [self._ready]
         held = len(self._ready)
         while held < size and (part := self._some(size - held)):
@@ -107,8 +113,14 @@ class Plain:
         return False
 
     def close(self) -> None:
-        """Let go of the file."""
-        if not self.closed:
+        """Let go of the file, once nobody reads it.
+
+        Arrow reads ahead in threads of its own that outlive their reader: the number of a file that is closed under
+        them may be that of the next file opened, and they would take its bytes.
+        """
+        with self._busy:
+            if self.closed:
+                return
             self.closed = True
             self._stream.close()
             self._raw.close()
