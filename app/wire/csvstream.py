@@ -3,6 +3,7 @@
 import math
 import re
 from bisect import insort
+from collections import deque
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
@@ -43,7 +44,6 @@ class CsvFile:
         self._doubles = {place for place, name in enumerate(self._names) if name in doubles}
         self._looks = SECOND_LOOKS
         self._threads = True
-        self._uncounted = False
         self._kept = 0
         self._position = 0
         self._ragged: list[int] = []
@@ -81,13 +81,14 @@ class CsvFile:
     def _pass(self) -> Iterator[Table]:
         """Read from the start, skipping the rows that were given before."""
         skip, self._ragged = self._kept, []
+        met: deque[int | None] = deque()  # of this pass alone: threads of an earlier one may still be at it
         with Plain(self._path, text=True) as plain:
             source = pa.PythonFile(plain, mode="r")
             reader = open_reader(
                 source,
                 len(self._names),
                 block=self._block,
-                ragged=self._refuse,
+                ragged=met.append,
                 doubles=self._doubles,
                 threads=self._threads,
             )
@@ -96,19 +97,26 @@ class CsvFile:
                     fresh = batch.slice(min(skip, batch.num_rows))
                     skip -= batch.num_rows - fresh.num_rows
                     self.consumed = plain.consumed
-                    self._check_lines()
+                    self._note(met)
                     if fresh.num_rows:
                         self._check_numbers(fresh)
                         yield self._table(fresh)
-                self._check_lines()
+                self._note(met)
             finally:
                 reader.close()
 
-    def _check_lines(self) -> None:
-        """Look again when threads met a line of another width: it lies ahead, for it would have been met before."""
-        if self._uncounted:
-            self._threads = self._uncounted = False
-            raise _OddError
+    def _note(self, met: deque[int | None]) -> None:
+        """Keep the rows of another width that were met, ahead of those given: all others were met before.
+
+        Threads do not know their numbers, so that another look has to be taken without.
+        """
+        while met:
+            row = met.popleft()
+            if row is None:
+                self._threads = False
+                raise _OddError
+            if row >= self._position:
+                insort(self._ragged, row)
 
     def _check_numbers(self, batch: pa.RecordBatch) -> None:
         """Look again at NaN, which other words than NaN may have become."""
@@ -117,12 +125,6 @@ class CsvFile:
         if odd:
             self._as_text(odd)
             raise _OddError
-
-    def _refuse(self, row: int | None) -> None:
-        if row is None:
-            self._uncounted = True
-        elif row >= self._position:
-            insort(self._ragged, row)
 
     def _table(self, batch: pa.RecordBatch) -> Table:
         """Take the refused rows that lie among these: the reader may know of later ones already."""
