@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from app.errors import Conflict, Unavailable
+from app.errors import Conflict, Problem, Unavailable
 from app.monitor.pairing import count_parts, forget, side_by_side
 from app.monitor.service import Service
 from app.storage import models, pairing
@@ -49,6 +49,9 @@ def _swept(service: Service, model: Model | None, parts: Sequence[Stored]) -> bo
     except (Unavailable, Conflict) as problem:
         log.warning("call counted later", model=model.name, code=problem.code)
         return False
-    except Exception:
-        log.exception("call not counted", model=model.name)
+    except Problem as problem:
+        log.warning("call not counted", model=model.name, code=problem.code)
+    except Exception:  # a fault of ours: what was acknowledged stays
+        log.exception("call counted later", model=model.name)
+        return False
     return True

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from app.storage import tables
 from app.storage.locks import Lock
@@ -101,11 +101,6 @@ def due(conn: Connection, *, received_before_us: int, limit: int = 500) -> list[
 def forget(conn: Connection, parts: Sequence[Stored]) -> None:
     """Drop halves that were counted; if this is lost, they are found counted and dropped later."""
     conn.execute(_FORGET, {"pairs": [part.pair for part in parts], "halves": [part.half for part in parts]})
-
-
-def forget_model(conn: Connection, model_id: int) -> None:
-    """Drop every half of a model."""
-    conn.execute(delete(tables.pairing).where(tables.pairing.c.model_id == model_id))
 
 
 def held(conn: Connection) -> int:

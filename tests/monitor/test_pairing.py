@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -184,6 +185,25 @@ def test_a_death_between_counting_and_forgetting(desk: Desk) -> None:
     assert later(desk) == 1
     assert later(desk) == 0
     assert (window(desk)["rows"], balanced(desk)) == (2, True)
+
+
+def test_a_fault_of_ours_forgets_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was acknowledged waits for another round when counting it fails for no reason of its own."""
+    deliver(desk.service, kserve("request", "a", REQUEST))
+    with monkeypatch.context() as broken:
+        broken.setattr("app.monitor.sweep.count_parts", Mock(side_effect=MemoryError))
+        assert later(desk) == 0
+    assert later(desk) == 1
+    assert window(desk)["rows"] == 2
+
+
+def test_what_is_refused_is_let_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that will never be taken does not come back round after round."""
+    deliver(desk.service, kserve("request", "a", REQUEST))
+    with monkeypatch.context() as strict:
+        strict.setattr("app.monitor.sweep.count_parts", Mock(side_effect=TooLarge("too-many-rows", "too many rows")))
+        assert later(desk) == 1
+    assert later(desk) == 0
 
 
 def test_a_death_before_counting(desk: Desk) -> None:
