@@ -1,6 +1,5 @@
 """How far a share moves between ordinary windows: a sampling part and a lasting part."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,17 +12,6 @@ Floats = NDArray[np.float64]
 _CAP_SHARE: Final = 0.98
 _LEAST_SAMPLING: Final = 0.1
 _SAME: Final = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Wobble:
-    """Variance factors of shares: variance = share (1 - share) (sampling x e + lasting), e = 1/n + 1/N.
-
-    `sampling` is 1 for independent rows; `lasting` is the intra-window correlation of a beta-binomial.
-    """
-
-    sampling: Floats
-    lasting: Floats
 
 
 def _capped(y: Floats, weight: Floats, share: float) -> Floats:
@@ -43,6 +31,7 @@ def fit(
 ) -> tuple[Floats, Floats]:
     """Weighted non-negative least squares of y on a e + rho, each column of (W, B) on its own: a and rho, shape (B,).
 
+    a is 1 for independent rows; rho is the correlation within a window of a beta-binomial law. e = 1/n + 1/N.
     `weight` is 1 where a window counts. `expected`, shape (B,), is the mean number of rows in the bin: a bin that
     expects few rows is never believed to move less than independent rows do.
     """
