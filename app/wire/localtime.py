@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from app.wire.epochs import BEYOND_US, FIRST_US
+
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -32,6 +34,6 @@ def to_utc(local_us: Integers, zone: ZoneInfo) -> tuple[Integers, Mask]:
 
 def _offsets(local_us: int, zone: ZoneInfo) -> tuple[int, int]:
     """Give the offset from UTC before and after a change of the clock, in microseconds."""
-    local = EPOCH + local_us * MICROSECOND
+    local = EPOCH + min(max(local_us, FIRST_US), BEYOND_US - 1) * MICROSECOND
     before, after = (local.replace(tzinfo=zone, fold=fold).utcoffset() or dt.timedelta() for fold in (0, 1))
     return before // MICROSECOND, after // MICROSECOND

@@ -182,6 +182,14 @@ def test_local_times() -> None:
     assert times.ambiguous == 1
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:60", "9999-12-31T23:59:59", "0001-01-01T00:00:00"])
+def test_local_ends_of_the_calendar(text: str) -> None:
+    """A local time at either end of the calendar, or the leap second after it, has no effect on its neighbours."""
+    times = read([text, "2024-07-01T12:00:00"], naive="local")
+    assert times.us[1] == us("2024-07-01T16:00:00+00:00")
+    assert times.state[1] == READ
+
+
 def test_local_change_within_a_quarter() -> None:
     """A change of the clock at an odd second, as of 1883-11-18 12:03:58, is kept to the second."""
     texts = ["1883-11-18T12:00:00", "1883-11-18T12:03:57", "1883-11-18T12:03:58", "1883-11-18T12:10:00"]
