@@ -1,6 +1,10 @@
 """What a rule is made of."""
 
 from dataclasses import dataclass
+from typing import Final
+
+BRIDGE: Final = "1m"
+"""Longer than a restart or a lost scrape: series of a page are stale at once, and one incident is to be one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +25,4 @@ class Alert:
     summary: str
     description: str
     wait: str | None = None
-    keep: str | None = None
+    keep: str = BRIDGE

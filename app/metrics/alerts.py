@@ -50,8 +50,6 @@ _BESIDE: Final = (
     " $labels.model $labels.version $labels.feature | query | sortByLabel `feature` }}"
     " Drifting with it:{{ range . }} {{ or .Labels.feature `number of rows` }} ({{ .Labels.cause }}){{ end }}.{{ end }}"
 )
-_KEEP: Final = "1m"
-"""Longer than a restart or a lost scrape: drift series are stale at once, and one incident is to be one page."""
 
 
 def _named(name: str, statistic: str, *, what: str) -> Alert:
@@ -66,7 +64,6 @@ def _named(name: str, statistic: str, *, what: str) -> Alert:
         f"{what} in {_WHERE}",
         "{{ $labels.statistic }} has gathered more evidence than the budget allows: this is outside what the "
         f"reference period does by itself.{_CAUSE}{_BESIDE}",
-        keep=_KEEP,
     )
 
 
@@ -91,7 +88,6 @@ DRIFT: Final = (
         f"Drift in {_NAMED}",
         f"{{{{ $labels.statistic }}}} crossed its critical line and is {_SCORED}: this is outside what the reference "
         f"period does by itself.{_CAUSE}{_BESIDE}",
-        keep=_KEEP,
     ),
     *(_named(name, statistic, what=what) for statistic, (name, what) in _OWN.items()),
     Alert(
@@ -109,7 +105,6 @@ DRIFT: Final = (
         "No rows from {{ $labels.model }}",
         "The last row came {{ $value | humanizeDuration }} ago, longer than this feed is ever quiet. Its drift scores "
         "stand still and mean nothing until rows come again.",
-        keep=_KEEP,
     ),
     Alert(
         "DriftgaugeVersionSilent",
@@ -142,19 +137,17 @@ EXPECTATIONS: Final = (
     Alert(
         "DriftgaugeExpectationFailed",
         "critical",
-        'max by (model, version, expectation, feature) (drift_expectation_success{severity="critical"}) == 0\n'
+        'min by (model, version, expectation, feature) (drift_expectation_success{severity="critical"}) == 0\n'
         f"{_ALONE}",
         _BROKEN,
         "The newest validated window breaks an expectation that its suite calls critical.",
-        keep=_KEEP,
     ),
     Alert(
         "DriftgaugeExpectationUnusual",
         "warning",
-        'max by (model, version, expectation, feature) (drift_expectation_success{severity="warning"}) == 0',
+        'min by (model, version, expectation, feature) (drift_expectation_success{severity="warning"}) == 0',
         _BROKEN,
         "The newest validated window breaks an expectation that its suite calls a warning.",
-        keep=_KEEP,
     ),
 )
 

@@ -71,8 +71,7 @@ def _alert(rule: Alert, url: str | None) -> Iterator[str]:
     yield from _expr(rule.expr)
     if rule.wait:
         yield f"        for: {rule.wait}"
-    if rule.keep:
-        yield f"        keep_firing_for: {rule.keep}"
+    yield f"        keep_firing_for: {rule.keep}"
     yield "        labels:"
     yield f"          severity: {rule.severity}"
     yield "        annotations:"

@@ -12,6 +12,7 @@ SERVICE: Final = (
         "No Driftgauge answers",
         "Prometheus has scraped no Driftgauge for two minutes: nobody is watching the models.",
         wait="2m",
+        keep="2m",
     ),
     Alert(
         "DriftgaugeReplicaDown",

@@ -1,6 +1,8 @@
 """The alerting rules, judged by Prometheus's own tool."""
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,22 @@ import yaml
 from app.metrics import alerts, families, rules
 from app.metrics.alert import Alert
 from app.metrics.page import Page
+from metrics.cases import CASES
+from metrics.matrix import SITUATIONS, document, incident
 from metrics.tools import ROOT, promtool
 from metrics.views import complete, model, used
 
 DEPLOYED = ROOT / "deploy" / "prometheus" / "driftgauge.rules.yml"
 ALERTS = [rule for group in alerts.GROUPS.values() for rule in group if isinstance(rule, Alert)]
+NAMED = {alert.name: alert for alert in ALERTS}
 METRIC = re.compile(r"\b(?:driftgauge|drift)_[a-z_]+")
+
+
+def passes(tests: Mapping[str, object], folder: Path) -> None:
+    """Let promtool run tests."""
+    (folder / "tests.yml").write_text(json.dumps(tests), encoding="utf-8")
+    result = promtool("test", "rules", str(folder / "tests.yml"))
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def known_metrics() -> set[str]:
@@ -103,3 +115,19 @@ def test_every_alert_is_shown_to_fire_and_to_stay_quiet() -> None:
     names = {alert.name for alert in ALERTS}
     assert {name for name, fires in told if fires} == names
     assert {name for name, fires in told if not fires} == names
+
+
+def test_every_alert_has_a_case() -> None:
+    """A new alert, or one that is renamed, is put into every situation."""
+    assert CASES.keys() == NAMED.keys()
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_alert_in_every_situation(tmp_path: Path, situation: str) -> None:
+    """It fires, stays quiet, ends with its series, misses none, counts two replicas as one, and bears a restart."""
+    passes(document(situation, alerts=NAMED, rules=str(DEPLOYED)), tmp_path)
+
+
+def test_one_incident_is_one_page(tmp_path: Path) -> None:
+    """Lines, episodes and expectations beside an incident page nobody; it pages under its statistic's name."""
+    passes(incident(NAMED, rules=str(DEPLOYED)), tmp_path)
