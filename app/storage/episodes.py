@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
@@ -14,7 +14,10 @@ _VERDICT = frozenset({"verdict", "note", "verdict_at", "verdicts"})
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A stretch of windows during which a line was crossed; open while it has no end."""
+    """A stretch of windows during which a line was crossed; open while it has no end.
+
+    `length_us` is that of the days or weeks in which it was found, 0 for the model's own windows.
+    """
 
     id: str
     version: str
@@ -31,12 +34,29 @@ class Episode:
     note: str | None = None
     verdict_us: int | None = None
     verdicts: Sequence[tuple[str, int]] = ()
+    length_us: int = 0
 
 
-def replace(conn: Connection, model_id: int, version: str, *, episodes: Sequence[Episode], since_us: int) -> None:
-    """Make these the version's episodes from an instant on; verdicts stay with the episodes that still stand."""
+def replace(  # noqa: PLR0913 - whose episodes, and since when
+    conn: Connection,
+    model_id: int,
+    version: str,
+    *,
+    episodes: Sequence[Episode],
+    since_us: int,
+    length_us: int = 0,
+) -> None:
+    """Make these the version's episodes from an instant on; verdicts stay with the episodes that still stand.
+
+    Those of windows of another length are left alone.
+    """
     columns = tables.episode.c
-    where = (columns.model_id == model_id, columns.version == version, columns.start_at >= since_us)
+    where = (
+        columns.model_id == model_id,
+        columns.version == version,
+        columns.length == length_us,
+        columns.start_at >= since_us,
+    )
     conn.execute(delete(tables.episode).where(*where, columns.id.not_in([episode.id for episode in episodes])))
     if not episodes:
         return
@@ -56,10 +76,16 @@ def listed(  # noqa: PLR0913 - the filters of the contract
     feature: str | None = None,
     version: str | None = None,
     open_only: bool = False,
+    length_us: int | None = 0,
 ) -> list[Episode]:
-    """A model's episodes that start in [from, to), oldest first."""
+    """A model's episodes that start in [from, to), oldest first; of its own windows unless another length is asked for.
+
+    With no length, None, those of all lengths.
+    """
     columns = tables.episode.c
     where = [columns.model_id == model_id]
+    if length_us is not None:
+        where.append(columns.length == length_us)
     if from_us is not None:
         where.append(columns.start_at >= from_us)
     if to_us is not None:
@@ -70,14 +96,14 @@ def listed(  # noqa: PLR0913 - the filters of the contract
         where.append(columns.version == version)
     if open_only:
         where.append(columns.end_at.is_(None))
-    order = (columns.start_at, columns.version, columns.feature, columns.statistic)
+    order = (columns.start_at, columns.version, columns.feature, columns.statistic, columns.length)
     return [_episode(row) for row in conn.execute(select(tables.episode).where(*where).order_by(*order))]
 
 
 def recent(conn: Connection, *, since_us: int) -> dict[int, list[Episode]]:
-    """The episodes of every model that are open or began since an instant, oldest first, by model."""
+    """The episodes of every model's own windows that are open or began since an instant, oldest first, by model."""
     columns = tables.episode.c
-    where = or_(columns.end_at.is_(None), columns.start_at >= since_us)
+    where = and_(columns.length == 0, or_(columns.end_at.is_(None), columns.start_at >= since_us))
     order = (columns.start_at, columns.version, columns.feature, columns.statistic)
     found: dict[int, list[Episode]] = {}
     for row in conn.execute(select(tables.episode).where(where).order_by(*order)):
@@ -138,6 +164,7 @@ def _values(model_id: int, episode: Episode) -> dict[str, object]:
         "note": episode.note,
         "verdict_at": episode.verdict_us,
         "verdicts": [list(one) for one in episode.verdicts],
+        "length": episode.length_us,
     }
 
 
@@ -158,4 +185,5 @@ def _episode(row: Row[Any]) -> Episode:
         note=row.note,
         verdict_us=row.verdict_at,
         verdicts=tuple((verdict, window_us) for verdict, window_us in row.verdicts),
+        length_us=row.length,
     )

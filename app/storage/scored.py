@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Table
 
 from app.storage import tables
 from app.storage.types import to_datetime
@@ -40,11 +41,14 @@ class ScoredWindow:
     statistics: Mapping[str, StatisticRow] = field(default_factory=dict)
 
 
-def line(model_id: int, scored: ScoredWindow, statistic: str) -> str:
+def line(
+    model_id: int, scored: ScoredWindow, statistic: str, *, table: Table = tables.score, length_us: int = 0
+) -> str:
     """Write one row for COPY, in the order of the table's columns."""
     row = scored.statistics[statistic]
     written = {
         "model_id": str(model_id),
+        "length": str(length_us),
         "window_start": to_datetime(scored.start_us).isoformat(),
         "version": _escaped(scored.version),
         "baseline_id": str(scored.baseline_id),
@@ -59,7 +63,7 @@ def line(model_id: int, scored: ScoredWindow, statistic: str) -> str:
         "critical": _array(row.critical),
         "computed_at": to_datetime(scored.computed_us).isoformat(),
     }
-    return "\t".join(written[column.name] for column in tables.score.c) + "\n"
+    return "\t".join(written[column.name] for column in table.c) + "\n"
 
 
 def _array(values: Doubles | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, distinct, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Table, distinct, func, select, text, tuple_
 
 from app.storage import tables
 from app.storage.scored import ScoredWindow, StatisticRow, line
@@ -41,7 +41,11 @@ def save_many(conn: Connection, model_id: int, windows: Sequence[ScoredWindow]) 
         "computed": [to_datetime(scored.computed_us) for scored in kept],
     }
     conn.execute(_REPLACED, keys)
-    _copy(conn, [line(model_id, scored, statistic) for scored in kept for statistic in sorted(scored.statistics)])
+    copy_lines(
+        conn,
+        tables.score,
+        [line(model_id, scored, statistic) for scored in kept for statistic in sorted(scored.statistics)],
+    )
     conn.execute(_SCORED, keys)
     conn.execute(_NEWEST, keys)
 
@@ -65,10 +69,11 @@ def _newer(conn: Connection, model_id: int, ordered: Sequence[ScoredWindow]) -> 
     return {_place(scored) for scored in ordered if stored.get(_place(scored), 0) > scored.revision}
 
 
-def _copy(conn: Connection, lines: Sequence[str]) -> None:
-    columns = ", ".join(f'"{column.name}"' for column in tables.score.c)
+def copy_lines(conn: Connection, table: Table, lines: Sequence[str]) -> None:
+    """Put lines into a table of scores."""
+    columns = ", ".join(f'"{column.name}"' for column in table.c)
     cursor = conn.connection.driver_connection.cursor()  # type: ignore[union-attr]
-    with cursor.copy(f"COPY score ({columns}) FROM STDIN") as copy:
+    with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
         copy.write("".join(lines))
 
 
@@ -98,7 +103,7 @@ def listed(  # noqa: PLR0913 - the filters of the contract
         ends = conn.execute(select(*key).where(*where).group_by(*key).order_by(*key).offset(limit).limit(1)).first()
         if ends is not None:
             where.append(tuple_(*key) < tuple_(*ends, types=[column.type for column in key]))
-    return _read(conn, where)
+    return read(conn, tables.score, where)
 
 
 def newest(conn: Connection) -> dict[int, list[ScoredWindow]]:
@@ -113,7 +118,7 @@ def newest(conn: Connection) -> dict[int, list[ScoredWindow]]:
     )
     for row in conn.execute(statement).all():
         where = [score.model_id == row.model_id, score.version == row.version, score.window_start == row.newest_scored]
-        found.setdefault(row.model_id, []).extend(_read(conn, where))
+        found.setdefault(row.model_id, []).extend(read(conn, tables.score, where))
     return found
 
 
@@ -124,7 +129,7 @@ def newest_of(conn: Connection, model_id: int, version: str, *, min_rows: int) -
     start = conn.scalar(
         select(score.window_start).where(*where, score.rows >= min_rows).order_by(score.window_start.desc()).limit(1)
     )
-    found = [] if start is None else _read(conn, [*where, score.window_start == start])
+    found = [] if start is None else read(conn, tables.score, [*where, score.window_start == start])
     return found[-1] if found else None
 
 
@@ -171,10 +176,11 @@ ON CONFLICT (model_id, version) DO UPDATE SET newest_scored = greatest(v.newest_
 """)  # noqa: S608 - no value in it
 
 
-def _read(conn: Connection, where: Sequence[Any]) -> list[ScoredWindow]:
-    score = tables.score.c
+def read(conn: Connection, table: Table, where: Sequence[Any]) -> list[ScoredWindow]:
+    """The evaluated windows that a table of scores holds under some conditions, by start, version and baseline."""
+    score = table.c
     order = (score.window_start, score.version, score.baseline_id, score.statistic)
-    rows = conn.execute(select(tables.score).where(*where).order_by(*order))
+    rows = conn.execute(select(table).where(*where).order_by(*order))
     found = []
     for key, group in groupby(rows, key=lambda row: (row.window_start, row.version, row.baseline_id)):
         own = list(group)

@@ -269,12 +269,36 @@ window_total = Table(
     Column("scored_revision", BigInteger, nullable=False, server_default="0"),
     Column("scored_at", Instant),
     Column("last_received_at", Instant, nullable=False),
+    Column("rolled_revision", BigInteger, nullable=False, server_default="0"),
     Index(
         "window_total_dirty_idx",
         "model_id",
         "window_start",
         postgresql_where=text("revision > scored_revision"),
     ),
+    Index(
+        "window_total_unrolled_idx",
+        "model_id",
+        "window_start",
+        postgresql_where=text("revision > rolled_revision"),
+    ),
+)
+
+rollup = Table(
+    "rollup",
+    metadata,
+    _key("model_id"),
+    Column("length", BigInteger, primary_key=True, autoincrement=False),
+    Column("period", Instant, primary_key=True),
+    Column("version", NAME, primary_key=True),
+    _key("baseline_id"),
+    Column("zone", Text, nullable=False),
+    Column("first_start", Instant, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("counts", LargeBinary, nullable=False),
+    Column("sums", DOUBLES, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("scored_revision", BigInteger, nullable=False, server_default="0"),
 )
 
 model_version = Table(
@@ -290,6 +314,26 @@ score = Table(
     "score",
     metadata,
     _key("model_id"),
+    Column("window_start", Instant, primary_key=True),
+    Column("version", NAME, primary_key=True),
+    _key("baseline_id"),
+    Column("statistic", NAME, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("values", DOUBLES, nullable=False),
+    Column("high", DOUBLES),
+    Column("p_values", DOUBLES),
+    Column("status", ARRAY(SmallInteger)),
+    Column("warning", DOUBLES),
+    Column("critical", DOUBLES),
+    Column("computed_at", Instant, nullable=False),
+)
+
+rollup_score = Table(
+    "rollup_score",
+    metadata,
+    _key("model_id"),
+    Column("length", BigInteger, primary_key=True, autoincrement=False),
     Column("window_start", Instant, primary_key=True),
     Column("version", NAME, primary_key=True),
     _key("baseline_id"),
@@ -337,6 +381,7 @@ episode = Table(
     Column("note", Text),
     Column("verdict_at", Instant),
     Column("verdicts", JSONB, nullable=False, server_default="[]"),
+    Column("length", BigInteger, nullable=False, server_default="0"),
     Index("episode_start_idx", "model_id", "start_at"),
 )
 
@@ -346,6 +391,7 @@ chronicle = Table(
     _key("model_id"),
     Column("version", NAME, primary_key=True),
     _key("baseline_id"),
+    Column("length", BigInteger, primary_key=True, autoincrement=False, server_default="0"),
     Column("monday", Instant, primary_key=True),
     Column("settings", LargeBinary, nullable=False),
     Column("calibration", LargeBinary),

@@ -54,3 +54,16 @@ def test_the_filters(conn: Connection) -> None:
     assert episodes.listed(conn, 7, feature="x") == [first, third]
     assert episodes.listed(conn, 7, version="canary") == [third]
     assert episodes.listed(conn, 7, open_only=True) == [second, third]
+
+
+def test_episodes_of_days_keep_to_themselves(conn: Connection) -> None:
+    """They are listed when asked for, and neither list replaces the other."""
+    own, daily = _episode("a", 1), replace(_episode("1d-a", 1), length_us=24 * HOUR_US, severity="warning")
+    episodes.replace(conn, 7, "default", episodes=[own], since_us=0)
+    episodes.replace(conn, 7, "default", episodes=[daily], since_us=0, length_us=24 * HOUR_US)
+    assert episodes.listed(conn, 7) == [own]
+    assert episodes.listed(conn, 7, length_us=24 * HOUR_US) == [daily]
+    assert episodes.listed(conn, 7, length_us=None) == [own, daily]
+    assert episodes.recent(conn, since_us=0) == {7: [own]}
+    episodes.replace(conn, 7, "default", episodes=[], since_us=0)
+    assert episodes.listed(conn, 7, length_us=None) == [daily]
