@@ -28,8 +28,9 @@ from app.drift.baseline import Baseline
 from app.storage import baselines, models
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
+from app.storage.deltas import Delta
 from app.storage.embedded import EmbeddedPostgres
-from app.storage.ledger import Delivery, Delta, Result
+from app.storage.ledger import Delivery, Result
 from app.storage.migrate import migrate
 
 FEATURES: Final = 100

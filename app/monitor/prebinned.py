@@ -22,7 +22,8 @@ from app.monitor.receipt import Receipt
 from app.monitor.record import REBINNINGS, settle
 from app.monitor.road import Road
 from app.monitor.service import Service
-from app.storage.ledger import Delivery, Delta
+from app.storage.deltas import Delta
+from app.storage.ledger import Delivery
 from app.wire.jsontext import load_json
 from app.wire.names import check_name
 from app.wire.windows import Posting, read_posting

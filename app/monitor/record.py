@@ -12,15 +12,17 @@ from app.drift.columns import Column, Kind, Role
 from app.drift.counting import count
 from app.drift.novelty import packed
 from app.errors import Conflict, Refused, Unavailable
+from app.monitor import few
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.burden import Turns
 from app.monitor.catalog import Watched
-from app.monitor.parcel import Shipment
+from app.monitor.parcel import Parcel, Shipment
 from app.monitor.receipt import Receipt, as_duplicate
 from app.monitor.road import Road, walk
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
-from app.storage.ledger import Delivery, Delta, Outcome, Result
+from app.storage.deltas import Delta
+from app.storage.ledger import Delivery, Outcome, Result
 from app.wire.table import Table
 from app.wire.values import categorical, numeric
 
@@ -51,6 +53,10 @@ def prepare(service: Service, watched: Watched, parcel: Shipment) -> Delivery:
     now_us = service.now_us()
     baseline = service.catalog.baseline(watched.activation(now_us).baseline_id)
     failpoints.hit("ingest.before_decode")
+    if isinstance(parcel, Parcel) and len(parcel.body) <= few.LARGEST:
+        found = few.delivery(service, watched, baseline, parcel=parcel, now_us=now_us)
+        if found is not None:
+            return found
     table = parcel.table(watched)
     _check_size(service, table)
     arrival = arrive(

@@ -10,13 +10,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, select, text
 
 from app import failpoints
 from app.storage import codec, reservoirs, statements, tables
-from app.storage.codec import Payload
+from app.storage.deltas import Delta, Marks, summed
 from app.storage.locks import Lock
 from app.storage.reservoirs import Offer, Part
 from app.storage.types import to_datetime
@@ -30,19 +28,6 @@ class Result(StrEnum):
     REUSED = "reused"
     IN_PROGRESS = "in_progress"
     STALE = "stale"
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What one batch adds to one window: counts of shape (bins,), sums of shape (features,), novelties as bytes."""
-
-    baseline_id: int
-    version: str
-    window_start_us: int
-    rows: int
-    counts: NDArray[np.int64]
-    sums: NDArray[np.float64]
-    novelties: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -59,14 +44,14 @@ class Delivery:
     rows_late: int = 0
     rows_future: int = 0
     rows_rejected: int = 0
-    deltas: tuple[Delta, ...] = ()
+    deltas: tuple[Delta | Marks, ...] = ()
     backfill: bool = False
     sampled: tuple[Part, ...] = ()
 
     @cached_property
     def nbytes(self) -> int:
         """Memory it holds."""
-        counts = sum(delta.counts.nbytes + delta.sums.nbytes + len(delta.novelties) for delta in self.deltas)
+        counts = sum(delta.nbytes for delta in self.deltas)
         return len(self.receipt) + counts + sum(len(part.payload) for part in self.sampled)
 
 
@@ -211,29 +196,26 @@ def _row(row: Any) -> LedgerRow:
 
 def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
     """Insert one row for each model, baseline, version and window that the deliveries touch."""
-    sums: dict[tuple[int, int, str, int], Payload] = {}
+    touched: dict[tuple[int, int, str, int], list[Delta | Marks]] = {}
     newest: dict[tuple[int, int, str, int], int] = {}
-    noted: dict[tuple[int, int, str, int], bytes] = {}
     for delivery in deliveries:
         for delta in delivery.deltas:
             key = (delivery.model_id, delta.baseline_id, delta.version, delta.window_start_us)
-            if delta.novelties:
-                noted[key] = noted.get(key, b"") + delta.novelties
-            so_far = sums.get(key)
-            added = Payload(delta.rows, delta.counts, delta.sums)
-            sums[key] = added if so_far is None else so_far + added
+            touched.setdefault(key, []).append(delta)
             newest[key] = max(newest.get(key, 0), delivery.received_us)
-    if sums:
+    if touched:
+        payloads = [summed(deltas) for deltas in touched.values()]
+        novelties = [b"".join([delta.novelties for delta in deltas]) for deltas in touched.values()]
         conn.execute(
             statements.JOURNAL,
             {
-                "models": [key[0] for key in sums],
-                "baselines": [key[1] for key in sums],
-                "versions": [key[2] for key in sums],
-                "starts": [to_datetime(key[3]) for key in sums],
-                "rows": [payload.rows for payload in sums.values()],
-                "payloads": [codec.encode(payload) for payload in sums.values()],
-                "received": [to_datetime(newest[key]) for key in sums],
-                "novelties": [noted.get(key) for key in sums],
+                "models": [key[0] for key in touched],
+                "baselines": [key[1] for key in touched],
+                "versions": [key[2] for key in touched],
+                "starts": [to_datetime(key[3]) for key in touched],
+                "rows": [payload.rows for payload in payloads],
+                "payloads": [codec.encode(payload) for payload in payloads],
+                "received": [to_datetime(newest[key]) for key in touched],
+                "novelties": [noted or None for noted in novelties],
             },
         )

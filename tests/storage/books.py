@@ -13,7 +13,8 @@ from app.drift.columns import Kind, Role
 from app.storage import baselines, models
 from app.storage.baselines import BaselineInfo
 from app.storage.database import Database
-from app.storage.ledger import Delivery, Delta, Outcome, commit_group
+from app.storage.deltas import Delta
+from app.storage.ledger import Delivery, Outcome, commit_group
 from app.storage.models import Model
 
 NOW_US: Final = 1_700_000_000_000_000
