@@ -1,9 +1,16 @@
 """`python -m tests.fuzz.one TARGET ...`: fuzz one target in this process, with libFuzzer's options after its name."""
 
+import operator
 import sys
 from pathlib import Path
+from typing import Any, Final
 
 import atheris
+from atheris.version_dependent import CMP_OP_SHIFT_AMOUNT
+
+PLAIN: Final = frozenset({int, float, bool, str, bytes, type(None)})
+COMPARE: Final = (operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
+_traced: Final = atheris._trace_cmp
 
 
 def main() -> None:
@@ -12,6 +19,7 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     with atheris.instrument_imports(include=["app"]):
         from fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented as it is imported
+    atheris._trace_cmp = compared
     target = TARGETS[name]
 
     def read(data: bytes) -> None:
@@ -22,6 +30,13 @@ def main() -> None:
 
     atheris.Setup([sys.argv[0], *options], read)
     atheris.Fuzz()
+
+
+def compared(left: Any, right: Any, *how: int) -> Any:
+    """Compare, and tell the fuzzer of plain values alone: atheris 3.0 never lets go of a result, were it an array."""
+    if type(left) in PLAIN and type(right) in PLAIN:
+        return _traced(left, right, *how)
+    return COMPARE[how[0] >> CMP_OP_SHIFT_AMOUNT](left, right)
 
 
 if __name__ == "__main__":

@@ -50,14 +50,14 @@ def fuzz(name: str, *, seconds: int, seed: int) -> Finding:
         found.mkdir()
         options = {
             "max_total_time": seconds, "rss_limit_mb": MEGABYTES, "timeout": SLOWEST_S, "max_len": LARGEST,
-            "seed": seed, "print_final_stats": 1, "artifact_prefix": f"{home}/find-",
+            "seed": seed, "reload": 0, "print_final_stats": 1, "artifact_prefix": f"{home}/find-",
         }  # fmt: skip
         words = [f"-{option}={value}" for option, value in options.items()]
         try:
             ended = subprocess.run(
                 [sys.executable, "-m", "tests.fuzz.one", name, *words, str(found), str(seeds)],
                 cwd=Path(__file__).parents[2],
-                env=os.environ | {"PYTHONPATH": ".", "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | {"PYTHONPATH": ".", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
                 capture_output=True,
                 timeout=seconds + GRACE_S,
                 check=False,
