@@ -17,6 +17,9 @@ from app.drift.layout import Ints
 from app.drift.windows import window_start
 
 LENGTHS_US: Final = (DAY_US, WEEK_US)
+REFERENCE_DAYS: Final = 56
+REFERENCE_PERIODS: Final = 52
+"""Weeks need a year of reference: of eight of them nothing can be learnt."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -33,6 +36,11 @@ class Period:
     def grid(self) -> Grid:
         """The periods as windows of a calendar that knows no zone."""
         return Grid(self.length_us, ZoneInfo("UTC"))
+
+    @property
+    def worth(self) -> int:
+        """The number of periods that vouch for what is normal."""
+        return max(REFERENCE_DAYS * DAY_US // self.length_us, REFERENCE_PERIODS)
 
     def of(self, starts: Ints) -> Ints:
         """Give the period of each window; same shape."""

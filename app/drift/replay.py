@@ -77,15 +77,23 @@ class Week:
 
 
 def vouching(  # noqa: PLR0913 - who vouches hangs on all of them
-    baseline: Ints, live: Ints, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
+    baseline: Ints,
+    live: Ints,
+    *,
+    monday: int,
+    grid: Grid,
+    accepted: Bools,
+    volume: Bools,
+    worth: int | None = None,
 ) -> tuple[Ints, Ints, Bools, Bools]:
     """Which windows vouch from a Monday on.
 
     `accepted`, (W, F), and `volume`, (W,), speak of the live windows. Gives the indices of baseline and of live
     windows, and for them, one after the other, who vouches for which feature and for the volume: the newest eight
-    weeks' worth of accepted windows that ended a week before, the baseline's standing before the version's first.
+    weeks' worth of accepted windows, or `worth` of them, that ended a week before, the baseline's standing before the
+    version's first.
     """
-    worth = REFERENCE_WEEKS * WEEK_US // grid.length_us
+    worth = REFERENCE_WEEKS * WEEK_US // grid.length_us if worth is None else worth
     old = np.flatnonzero(live + grid.length_us + WAIT_US <= monday)
     everyone = np.ones((len(baseline), accepted.shape[1]), dtype=np.bool_)
     features = np.concatenate([everyone, accepted[old]])
@@ -99,11 +107,18 @@ def vouching(  # noqa: PLR0913 - who vouches hangs on all of them
 
 
 def reference_for(  # noqa: PLR0913 - as vouching
-    baseline: Windows, live: Windows, *, monday: int, grid: Grid, accepted: Bools, volume: Bools
+    baseline: Windows,
+    live: Windows,
+    *,
+    monday: int,
+    grid: Grid,
+    accepted: Bools,
+    volume: Bools,
+    worth: int | None = None,
 ) -> Trailing:
     """The reference of the week that begins on a Monday."""
     own, trailing, features, whole = vouching(
-        baseline.starts, live.starts, monday=monday, grid=grid, accepted=accepted, volume=volume
+        baseline.starts, live.starts, monday=monday, grid=grid, accepted=accepted, volume=volume, worth=worth
     )
     marks = np.concatenate([np.ones(len(own), dtype=np.bool_), np.zeros(len(trailing), dtype=np.bool_)])
     return Trailing(

@@ -1,7 +1,8 @@
 """The windows of one version on one baseline, and how their counts are read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +10,15 @@ from numpy.typing import NDArray
 from app.drift.baseline import Baseline
 from app.drift.evidence import Evidence
 from app.drift.layout import Layout
+from app.drift.period import Period, lengths
 from app.drift.replay import State, Windows
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
 from app.monitor.layouts import layout_of
 from app.monitor.service import Service
-from app.storage import baselines, windows
+from app.storage import baselines, rollups, windows
 from app.storage.database import Connection
+from app.storage.rollups import Strand
 from app.storage.windows import WindowCounts
 
 Starts = NDArray[np.int64]
@@ -24,7 +27,10 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One version of a model on one baseline, with its closed windows: starts and dirty of shape (W,), ascending."""
+    """One version of a model on one baseline, with its closed windows: starts and dirty of shape (W,), ascending.
+
+    With a `period` they are the days or weeks that its windows roll up to.
+    """
 
     model_id: int
     version: str
@@ -33,12 +39,42 @@ class Arm:
     starts: Starts
     dirty: NDArray[np.bool_]
     own: bool = False
+    period: Period | None = None
 
     @classmethod
-    def of_baseline(cls, read: Connection, model_id: int, baseline_id: int, baseline: Baseline) -> "Arm":
+    def of_baseline(
+        cls, read: Connection, model_id: int, baseline_id: int, baseline: Baseline, *, period: Period | None = None
+    ) -> "Arm":
         """Take the baseline's own windows for those of a version."""
-        starts = np.array(baselines.window_starts(read, baseline_id), np.int64)
-        return cls(model_id, DEFAULT_VERSION, baseline_id, baseline, starts, np.zeros(len(starts), np.bool_), own=True)
+        arm = cls(
+            model_id=model_id,
+            version=DEFAULT_VERSION,
+            baseline_id=baseline_id,
+            baseline=baseline,
+            starts=np.zeros(0, np.int64),
+            dirty=np.zeros(0, np.bool_),
+            own=True,
+            period=period,
+        )
+        starts = own_starts(read, arm)
+        return replace(arm, starts=starts, dirty=np.zeros(len(starts), np.bool_))
+
+    @property
+    def length_us(self) -> int:
+        """Give the length of the periods that the windows were rolled up to, 0 for the model's own windows."""
+        return 0 if self.period is None else self.period.length_us
+
+    def strand(self, version: str | None = None) -> Strand:
+        """Give the name under which the periods of a version are kept, if not those of the arm's own."""
+        return Strand(self.model_id, self.version if version is None else version, self.baseline_id, self.length_us)
+
+    def expected_rows(self, chunk: WindowCounts) -> Starts:
+        """Give the rows by which the volume of windows is judged: local days of 23 and 25 hours are no others."""
+        return chunk.rows if self.period is None else self.period.whole(chunk.starts, chunk.rows)
+
+    def windows(self, chunk: WindowCounts) -> Windows:
+        """Give windows as they are judged."""
+        return Windows(chunk.starts, chunk.counts, self.expected_rows(chunk))
 
     @property
     def layout(self) -> Layout:
@@ -74,10 +110,52 @@ def arms_of(service: Service, read: Connection, watched: Watched, version: str) 
     return found
 
 
+def rolled_arms(service: Service, read: Connection, watched: Watched, version: str, *, period: Period) -> list[Arm]:
+    """List the same baselines with the closed days or weeks that the version's windows roll up to.
+
+    What a version brought before its first whole period is not judged.
+    """
+    before = period.current(service.now_us() - service.policy.close_delay_us)
+    rows = rollups.listed(read, watched.id, length_us=period.length_us, version=version, to_us=before)
+    found: list[Arm] = []
+    for baseline_id in sorted({row.baseline_id for row in rows}):
+        own = [row for row in rows if row.baseline_id == baseline_id]
+        first = np.array([own[0].first_us - period.window_us], np.int64)
+        own = own[1:] if int(period.of(first)[0]) == own[0].start_us else own
+        found.append(
+            Arm(
+                model_id=watched.id,
+                version=version,
+                baseline_id=baseline_id,
+                baseline=service.catalog.baseline(baseline_id),
+                starts=np.array([row.start_us for row in own], np.int64),
+                dirty=np.array([row.revision > row.scored_revision for row in own], np.bool_),
+                period=period,
+            )
+        )
+    return [arm for arm in found if len(arm.starts)]
+
+
+def periods_of(watched: Watched) -> tuple[Period, ...]:
+    """Give the days and weeks that a model's windows roll up to, of the zone whose clock its traffic follows."""
+    configuration = watched.configuration
+    zone = ZoneInfo(configuration.timezone)
+    return tuple(Period(length_us, zone, configuration.window) for length_us in lengths(configuration.window))
+
+
+def own_starts(read: Connection, arm: Arm) -> Starts:
+    """Give the starts of the baseline's own windows."""
+    if arm.period is None:
+        return np.array(baselines.window_starts(read, arm.baseline_id), np.int64)
+    return np.array(rollups.starts(read, arm.strand(rollups.BASELINE)), np.int64)
+
+
 def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
     """Read the given windows of the version, a few at a time."""
     if arm.own:
         yield from of_baseline(read, arm, wanted)
+    elif arm.period is not None:
+        yield from _rolled(read, arm.strand(), wanted)
     elif len(wanted):
         for chunk in windows.counts(
             read,
@@ -93,9 +171,18 @@ def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts
 
 def of_baseline(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
     """Read the given windows of the baseline itself, a few at a time."""
-    if len(wanted):
+    if arm.period is not None:
+        yield from _rolled(read, arm.strand(rollups.BASELINE), wanted)
+    elif len(wanted):
         first, stop = int(wanted[0]), int(wanted[-1]) + 1
         for chunk in baselines.windows(read, arm.baseline_id, from_us=first, to_us=stop, chunk=CHUNK):
+            yield _only(chunk, wanted)
+
+
+def _rolled(read: Connection, strand: Strand, wanted: Starts) -> Iterator[WindowCounts]:
+    if len(wanted):
+        first, stop = int(wanted[0]), int(wanted[-1]) + 1
+        for chunk, _ in rollups.counts(read, strand, from_us=first, to_us=stop, chunk=CHUNK):
             yield _only(chunk, wanted)
 
 
@@ -115,6 +202,6 @@ def laid(chunks: Iterator[WindowCounts], arm: Arm) -> Windows:
     counts: list[NDArray[np.integer]] = [np.zeros((0, arm.baseline.total), np.uint16)]
     for chunk in chunks:
         starts.append(chunk.starts)
-        rows.append(chunk.rows)
+        rows.append(arm.expected_rows(chunk))
         counts.append(chunk.counts.astype(np.min_scalar_type(int(chunk.counts.max(initial=0)))))
     return Windows(np.concatenate(starts), np.concatenate(counts), np.concatenate(rows))

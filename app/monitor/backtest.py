@@ -9,7 +9,7 @@ import numpy as np
 from app.drift.context import WEEK_US, monday_us
 from app.drift.episodes import Episode, grouped
 from app.drift.evidence import MONTH_US
-from app.drift.replay import State, Windows, walk
+from app.drift.replay import State, walk
 from app.errors import Refused
 from app.monitor.arms import Arm, arms_of, counted
 from app.monitor.catalog import Watched
@@ -157,7 +157,7 @@ def _week(  # noqa: PLR0913 - one week depends on all of them
             arm.layout,
             calibration,
             state=state,
-            windows=Windows(chunk.starts, chunk.counts, chunk.rows),
+            windows=arm.windows(chunk),
             settings=rulebook.settings,
             names=rulebook.names,
             version=arm.version,

@@ -7,7 +7,7 @@ import numpy as np
 from app.drift.calibration import Calibration
 from app.drift.context import WEEK_US, monday_us
 from app.drift.record import packed
-from app.drift.replay import State, Windows, walk
+from app.drift.replay import State, walk
 from app.drift.states import packed_state, unpacked_state
 from app.monitor.arms import Arm, counted
 from app.monitor.crossing import crossed
@@ -40,7 +40,9 @@ class Resumption:
 
 def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
     """Find the latest point from which walking on gives what walking from the start would; None when all is walked."""
-    last = chronicles.last(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id)
+    last = chronicles.last(
+        conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, length_us=arm.length_us
+    )
     after = None if last is None else kept_state(last.after)
     if last is None or after is None or last.settings != rulebook.digest():
         return _anew(conn, arm)
@@ -57,19 +59,25 @@ def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
 
 def _anew(conn: Connection, arm: Arm) -> Resumption | None:
     """Forget every week and begin with the first window, if there is one."""
-    chronicles.forget(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, since_us=EVER_US)
+    chronicles.forget(
+        conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, since_us=EVER_US, length_us=arm.length_us
+    )
     return Resumption(0, arm.beginning()) if len(arm.starts) else None
 
 
 def _again(conn: Connection, arm: Arm, *, monday: int) -> Resumption | None:
     """Forget the weeks after a Monday's and walk again from that Monday."""
-    version, baseline_id = arm.version, arm.baseline_id
-    first = chronicles.last(conn, arm.model_id, version=version, baseline_id=baseline_id, before_us=monday)
+    version, baseline_id, length_us = arm.version, arm.baseline_id, arm.length_us
+    first = chronicles.last(
+        conn, arm.model_id, version=version, baseline_id=baseline_id, length_us=length_us, before_us=monday
+    )
     same_week = first is not None and first.monday_us == monday
     state = None if first is None else kept_state(first.before if same_week else first.after)
     if first is None or state is None:
         return _anew(conn, arm)
-    chronicles.forget(conn, arm.model_id, version=version, baseline_id=baseline_id, since_us=monday + WEEK_US)
+    chronicles.forget(
+        conn, arm.model_id, version=version, baseline_id=baseline_id, length_us=length_us, since_us=monday + WEEK_US
+    )
     at = int(np.searchsorted(arm.starts, monday))
     return (
         Resumption(at, state, kept_calibration(first.calibration), first.before) if same_week else Resumption(at, state)
@@ -94,12 +102,11 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
     found: list[ScoredWindow] = []
     tops: dict[str, TopBins] = {}
     for chunk in counted(read, arm, arm.starts[at:end]):
-        part = Windows(chunk.starts, chunk.counts, chunk.rows)
         week = walk(
             arm.layout,
             calibration,
             state=state,
-            windows=part,
+            windows=arm.windows(chunk),
             settings=rulebook.settings,
             names=rulebook.names,
             version=arm.version,
@@ -113,6 +120,7 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         arm.model_id,
         version=arm.version,
         baseline_id=arm.baseline_id,
+        length_us=arm.length_us,
         chronicle=Chronicle(
             monday_us=monday,
             settings=rulebook.digest(),
@@ -127,6 +135,7 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         arm.model_id,
         version=arm.version,
         baseline_id=arm.baseline_id,
+        length_us=arm.length_us,
         before_us=monday - KEPT_CALIBRATIONS_US,
     )
     return found, tops

@@ -3,29 +3,28 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from app import failpoints
-from app.monitor.arms import arms_of, closed_before
+from app.drift.period import Period
+from app.monitor.arms import arms_of, closed_before, periods_of, rolled_arms
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
 from app.monitor.incidents import keep
 from app.monitor.judged import HIDDEN
-from app.monitor.rulebook import Rulebook, lines_of
+from app.monitor.rolling import roll, unrolled_before
 from app.monitor.service import Service
-from app.storage import exposition, fold, models, received, scores, thresholds, windows
+from app.monitor.terms import terms
+from app.monitor.turn import TURN_S, TakenError
+from app.storage import exposition, fold, models, received, rollups, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
 from app.storage.thresholds import StoredThreshold
 from app.storage.turns import take_turn
 
-TURN_S = 600.0
 FOLD_S = 60.0
-
-
-class TakenError(Exception):
-    """Another replica evaluates the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +89,66 @@ def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evalu
     return done
 
 
-def _step(service: Service, watched: Watched, version: str, *, wait: bool) -> Evaluation | None:
+def rollups_due(service: Service) -> Iterator[Watched]:
+    """Give the models with a day that is over and changed, or with settings under which no day was judged yet."""
+    with service.database.snapshot() as read:
+        oldest = rollups.oldest_unrolled(read)
+        stored = thresholds.all_models(read)
+        living = models.listed(read)
+    for model in living:
+        watched = service.catalog.watched(model.name)
+        if not periods_of(watched):
+            continue
+        before = unrolled_before(service, watched)
+        changed = service.rolled_under.get(model.id) != (_settings(watched, stored.get(model.id, [])), before)
+        if changed or oldest.get(model.id, before) < before:
+            yield watched
+
+
+def evaluate_rollups(service: Service, watched: Watched, *, wait: bool = False) -> Evaluation:
+    """Roll windows up to days and weeks, and walk those as windows are walked, each length by itself."""
+    done = Evaluation()
+    periods = periods_of(watched)
+    with service.database.snapshot() as read:
+        settings = _settings(watched, thresholds.listed(read, watched.id))
+        versions = received.versions(read, watched.id)
+    if not periods:
+        return done
+    asked = settings, unrolled_before(service, watched)
+    with suppress(TakenError):
+        if not roll(service, watched, wait=wait) and service.rolled_under.get(watched.id) == asked:
+            return done
+        for period, version in product(periods, versions):
+            while (walked := _step(service, watched, version, wait=wait, period=period)) is not None:
+                done += walked
+        service.rolled_under[watched.id] = asked
+    return done
+
+
+def _step(
+    service: Service, watched: Watched, version: str, *, wait: bool, period: Period | None = None
+) -> Evaluation | None:
     """Walk one week of one version and commit it; None when nothing is left to walk."""
     with service.database.transaction(deadline_s=TURN_S) as conn:
         if not take_turn(conn, watched.id, wait=wait):
             raise TakenError
         with service.database.snapshot(deadline_s=TURN_S) as read:
-            arms = arms_of(service, read, watched, version)
+            arms = (
+                arms_of(service, read, watched, version)
+                if period is None
+                else rolled_arms(service, read, watched, version, period=period)
+            )
+            stored = thresholds.listed(read, watched.id)
             for arm in arms:
-                lines = lines_of(read, watched, arm.baseline)
-                rulebook = Rulebook.of(
-                    watched.configuration, arm.baseline, lines=lines, version=version, min_rows=service.policy.min_rows
-                )
+                rulebook = terms(service, watched, arm, stored)
                 point = resume(conn, arm, rulebook)
                 if point is None:
                     continue
                 found, tops = walk_week(read, conn, arm, rulebook, point, now_us=service.now_us())
-                scores.save_many(conn, watched.id, found)
+                if period is None:
+                    scores.save_many(conn, watched.id, found)
+                else:
+                    rollups.save_scores(conn, watched.id, period.length_us, found)
                 keep(conn, watched, version, arms=arms, tops=tops)
                 exposition.bump(conn)
                 failpoints.hit("score.before_commit")
@@ -129,6 +171,7 @@ def evaluate_now(
 ) -> Evaluation:
     """Score what is due and show it on /metrics before answering; tells how much of the range is scored."""
     evaluate(service, watched, wait=True)
+    evaluate_rollups(service, watched, wait=True)
     service.instruments.evaluated(watched.model.name, at_us=service.now_us())
     publish(service)
     with service.database.snapshot() as conn:

@@ -1,16 +1,13 @@
 """What is normal from a Monday on."""
 
-import numpy as np
-
 from app.drift.calibration import Calibration
 from app.drift.context import WEEK_US, monday_us
 from app.drift.episodes import accepted, standing
 from app.drift.refit import refit
 from app.drift.replay import State, reference_for, vouching
-from app.monitor.arms import Arm, counted, laid, of_baseline
+from app.monitor.arms import Arm, counted, laid, of_baseline, own_starts
 from app.monitor.rulebook import Rulebook
 from app.monitor.verdicts import verdicts_of
-from app.storage import baselines
 from app.storage.database import Connection
 
 
@@ -28,12 +25,15 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
     """
     grid = rulebook.settings.grid
     live = arm.starts[:0] if arm.own else arm.starts[arm.starts < monday]
-    out = standing(state.episodes, verdicts_of(read, arm.model_id, arm.version), at_us=monday)
+    out = standing(state.episodes, verdicts_of(read, arm), at_us=monday)
     features, volume = accepted(live, rulebook.names, out)
-    own = np.array(baselines.window_starts(read, arm.baseline_id), np.int64)
+    own = own_starts(read, arm)
     if arm.own:
         own = own[(own < monday) | (own >= monday + WEEK_US)]
-    from_baseline, trailing, _, _ = vouching(own, live, monday=monday, grid=grid, accepted=features, volume=volume)
+    worth = None if arm.period is None else arm.period.worth
+    from_baseline, trailing, _, _ = vouching(
+        own, live, monday=monday, grid=grid, accepted=features, volume=volume, worth=worth
+    )
     reference = reference_for(
         laid(of_baseline(read, arm, own[from_baseline]), arm),
         laid(counted(read, arm, live[trailing]), arm),
@@ -41,5 +41,6 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
         grid=grid,
         accepted=features[trailing],
         volume=volume[trailing],
+        worth=worth,
     )
     return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)

@@ -5,45 +5,61 @@ from dataclasses import replace
 from itertools import pairwise
 
 from app.drift.episodes import Episode, grouped
+from app.drift.period import Period
 from app.monitor.arms import Arm
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import EVER_US
 from app.monitor.explanations import TopBins
 from app.monitor.memory import kept_state
+from app.monitor.verdicts import prefix_of
 from app.storage import chronicles, episodes
 from app.storage.database import Connection
 
 CRITICAL = "critical"
+WARNING = "warning"
 
 
 def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm], tops: Mapping[str, TopBins]) -> None:
-    """Store a version's episodes as its walks left them; those that no longer stand disappear."""
-    found = grouped(standing(conn, arms), length_us=watched.configuration.window)
-    known = {one.id: one.top_bins for one in episodes.listed(conn, watched.id, version=version)}
+    """Store a version's episodes as its walks left them; those that no longer stand disappear.
+
+    Those of days and weeks are no pages, and are kept by the instants at which their days begin and end.
+    """
+    period, length_us = arms[0].period, arms[0].length_us
+    prefix = prefix_of(length_us)
+    found = grouped(standing(conn, arms), length_us=length_us or watched.configuration.window)
+    known = {one.id: one.top_bins for one in episodes.listed(conn, watched.id, version=version, length_us=length_us)}
     stored = [
         episodes.Episode(
-            id=one.id,
+            id=prefix + one.id,
             version=one.version,
             feature=one.feature,
             statistic=one.statistic,
-            severity=CRITICAL,
-            start_us=one.start_us,
-            end_us=one.end_us,
+            severity=WARNING if period else CRITICAL,
+            start_us=instant_of(period, one.start_us),
+            end_us=None if one.end_us is None else instant_of(period, one.end_us),
             peak=one.peak,
             cause=one.cause,
-            group=one.group,
-            top_bins=tops.get(one.id, known.get(one.id, [])),
+            group=prefix + one.group,
+            top_bins=tops.get(one.id, known.get(prefix + one.id, [])),
+            length_us=length_us,
         )
         for one in found
     ]
-    episodes.replace(conn, watched.id, version, episodes=stored, since_us=EVER_US)
+    episodes.replace(conn, watched.id, version, episodes=stored, since_us=EVER_US, length_us=length_us)
+
+
+def instant_of(period: Period | None, start_us: int) -> int:
+    """Give the instant at which a window, day or week begins."""
+    return start_us if period is None else period.begins(start_us)
 
 
 def standing(conn: Connection, arms: Sequence[Arm]) -> list[Episode]:
     """List the episodes of all baselines; one that is open when the next baseline begins ends there."""
     found: list[Episode] = []
     for arm, after in [*pairwise(arms), *([(arms[-1], None)] if arms else [])]:
-        last = chronicles.last(conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id)
+        last = chronicles.last(
+            conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, length_us=arm.length_us
+        )
         state = None if last is None else kept_state(last.after)
         if state is None:
             continue

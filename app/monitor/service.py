@@ -61,6 +61,7 @@ class Service:
     page: Page
     policy: Policy
     judged_under: dict[int, object] = field(default_factory=dict)
+    rolled_under: dict[int, object] = field(default_factory=dict)
     shown: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
     different: dict[tuple[int, str], tuple[tuple[int, int, int], Mapping[str, int]]] = field(default_factory=dict)
     publishing: threading.Lock = field(default_factory=threading.Lock)

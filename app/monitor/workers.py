@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from app.errors import Problem
-from app.monitor.evaluate import due, evaluate, fold_all
+from app.monitor.evaluate import due, evaluate, evaluate_rollups, fold_all, rollups_due
 from app.monitor.gauges import outdated, publish
 from app.monitor.novelty import prune_novelties
 from app.monitor.retain import prune, prune_samples
@@ -100,6 +100,11 @@ class Workers:
                 done = True
             if not done:
                 service.instruments.evaluation_failed(name)
+        for watched in rollups_due(service):
+            if self._stop.is_set():
+                return
+            with self._noted("roll up", watched.model.name):
+                evaluate_rollups(service, watched)
 
     def _evaluate_model(self, name: str) -> None:
         service, started = self._service, time.monotonic()

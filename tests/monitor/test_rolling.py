@@ -1,0 +1,172 @@
+"""Days and weeks: added up, judged by what days and weeks are, and corrected by what comes late."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from app.drift.context import DAY_US, HOUR_US, WEEK_US
+from app.drift.period import Period
+from app.monitor.evaluate import evaluate_now, evaluate_rollups
+from app.storage import episodes, rollups
+from monitor.desk import MONDAY, Desk
+
+ROWS = 3
+REFERENCE = 8
+LIVE = MONDAY + REFERENCE * WEEK_US
+WEEK = WEEK_US // HOUR_US
+ZONE = "America/New_York"
+
+
+def _quiet() -> str:
+    """Eight weeks of three rows an hour."""
+    rng = np.random.default_rng(3)
+    lines = ["timestamp,x,colour"]
+    for hour in range(REFERENCE * WEEK):
+        start = MONDAY + hour * HOUR_US
+        for row, value in enumerate(rng.normal(size=ROWS).tolist()):
+            lines.append(f"{start + row * 60_000_000},{value:.6f},{('red', 'green')[int(rng.integers(2))]}")
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def sparse(desk: Desk) -> Desk:
+    """A model of too few rows an hour; the clock stands half a year after its baseline."""
+    desk.at(LIVE + 26 * WEEK_US).configure(window="1h", timezone=ZONE)
+    desk.reference(desk.write(_quiet()))
+    return desk
+
+
+def _traffic(desk: Desk, hours: int, *, seed: int = 4) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
+    baseline = desk.service.catalog.baseline(desk.watched.schedule[0].baseline_id)
+    rng = np.random.default_rng(seed)
+    return {
+        feature.name: rng.multinomial(ROWS, baseline.counts[baseline.slice_of(f)] / baseline.rows, size=hours).astype(
+            np.int64
+        )
+        for f, feature in enumerate(baseline.features)
+    }
+
+
+def _broken(desk: Desk, traffic: dict[str, Any], first: int, last: int) -> dict[str, Any]:
+    """The same with every x missing from one hour to another."""
+    baseline = desk.service.catalog.baseline(desk.watched.schedule[0].baseline_id)
+    f = [one.name for one in baseline.features].index("x")
+    null = [one.kind.value for one in baseline.bins_of(f)].index("null")
+    x = traffic["x"].copy()
+    x[first:last] = 0
+    x[first:last, null] = ROWS
+    return {**traffic, "x": x}
+
+
+def _deliver(desk: Desk, traffic: dict[str, Any], hours: "list[int] | range", *, batch: str) -> None:
+    """Deliver these hours after the baseline's end, each run of them at once."""
+    cuts = [at for at in range(1, len(hours)) if hours[at] != hours[at - 1] + 1]
+    for first, last in zip([0, *cuts], [*cuts, len(hours)], strict=True):
+        own = {name: counts[hours[first] : hours[last - 1] + 1] for name, counts in traffic.items()}
+        desk.hours(LIVE + hours[first] * HOUR_US, own, batch=f"{batch} {first}")
+
+
+def _rolled(desk: Desk, length_us: int) -> list[tuple[object, ...]]:
+    """Every stored number of a length, to the last bit."""
+    with desk.service.database.snapshot() as conn:
+        found: list[tuple[object, ...]] = []
+        for window in rollups.scores(conn, desk.watched.id, length_us):
+            for name, row in sorted(window.statistics.items()):
+                arrays = (row.values, row.high, row.p_values, row.status, row.warning, row.critical)
+                bits = [None if one is None else one.tobytes() for one in arrays]
+                found.append((window.start_us, window.version, window.rows, name, bits))
+    return found
+
+
+def _episodes(desk: Desk, length_us: int) -> list[tuple[object, ...]]:
+    with desk.service.database.snapshot() as conn:
+        listed = episodes.listed(conn, desk.watched.id, length_us=length_us)
+    return [(one.id, one.feature, one.severity, one.start_us, one.end_us, one.peak, one.cause) for one in listed]
+
+
+def test_days_hold_the_rows_of_the_local_day(sparse: Desk) -> None:
+    """Each hour is in the day of its zone; a day of a clock change has 25 of them; what is not whole is left out."""
+    traffic = _traffic(sparse, 8 * WEEK)
+    _deliver(sparse, traffic, range(8 * WEEK), batch="all")
+    sparse.evaluate()
+    evaluate_rollups(sparse.service, sparse.watched)
+    with sparse.service.database.snapshot() as conn:
+        days = rollups.listed(conn, sparse.watched.id, length_us=DAY_US)
+        own = rollups.listed(conn, sparse.watched.id, length_us=DAY_US, version=rollups.BASELINE)
+        weeks = rollups.listed(conn, sparse.watched.id, length_us=WEEK_US)
+        scored = rollups.scores(conn, sparse.watched.id, DAY_US, statistics=["volume"])
+    period = Period(DAY_US, ZoneInfo(ZONE), HOUR_US)
+    hours = LIVE + np.arange(8 * WEEK) * HOUR_US
+    local = period.of(hours)
+    for day in days:
+        assert day.rows == ROWS * int((local == day.start_us).sum())
+    autumn = int(datetime(2025, 11, 2, tzinfo=UTC).timestamp()) * 1_000_000
+    assert {day.start_us: day.rows for day in days}[autumn] == 25 * ROWS
+    assert len(own) == REFERENCE * 7 - 1
+    assert sum(week.rows for week in weeks) == sum(day.rows for day in days) == 8 * WEEK * ROWS
+    assert [window.start_us for window in scored] == [day.start_us for day in days[1:]]
+    volume = {window.start_us: window.statistics["volume"] for window in scored}
+    assert volume[autumn].values.tolist() == [25 * ROWS]
+    p = volume[autumn].p_values
+    assert p is not None
+    assert p.tolist() == [1.0]
+
+
+def test_a_fault_that_hours_cannot_show(sparse: Desk) -> None:
+    """Hours of three rows are not judged; five days without x make an episode of days, which is no page."""
+    traffic = _broken(sparse, _traffic(sparse, 4 * WEEK), 2 * WEEK + 5, 2 * WEEK + 5 + 5 * 24)
+    _deliver(sparse, traffic, range(4 * WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    assert sparse.episodes() == []
+    found = _episodes(sparse, DAY_US)
+    assert found
+    assert {(one[1], one[2]) for one in found} == {("x", "warning")}
+    zone = ZoneInfo(ZONE)
+    for one in found:
+        began = datetime.fromtimestamp(int(str(one[3])) / 1e6, tz=zone)
+        assert (began.hour, began.minute) == (0, 0)
+        assert LIVE + (2 * WEEK) * HOUR_US <= int(str(one[3])) < LIVE + (2 * WEEK + 3 * 24) * HOUR_US
+
+
+def test_pieces_and_late_hours_give_the_same_digits(sparse: Desk) -> None:
+    """Day by day, with hours that come late, in another order: every number of days and weeks is the same."""
+    traffic = _broken(sparse, _traffic(sparse, 4 * WEEK), WEEK, WEEK + 60)
+    _deliver(sparse, traffic, range(4 * WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    expected = [_rolled(sparse, DAY_US), _rolled(sparse, WEEK_US), _episodes(sparse, DAY_US)]
+    assert expected[0]
+    assert expected[1]
+    sparse.name = "in pieces"
+    sparse.configure(window="1h", timezone=ZONE)
+    sparse.reference(sparse.write(_quiet()))
+    late = [*range(30, 40), *range(WEEK + 3, WEEK + 9), 2 * WEEK + 100]
+    now = sparse.service.now_us()
+    for first, last in ((0, 50), (50, WEEK + 70), (WEEK + 70, 3 * WEEK + 1), (3 * WEEK + 1, 4 * WEEK)):
+        hours = [hour for hour in range(first, last) if hour not in late]
+        sparse.at(LIVE + last * HOUR_US)
+        _deliver(sparse, traffic, hours, batch=f"{first}")
+        evaluate_now(sparse.service, sparse.watched)
+    sparse.at(now)
+    evaluate_now(sparse.service, sparse.watched)
+    assert _rolled(sparse, DAY_US) != expected[0]
+    _deliver(sparse, traffic, late[::-1] if len(late) == 1 else late, batch="late")
+    evaluate_now(sparse.service, sparse.watched)
+    assert [_rolled(sparse, DAY_US), _rolled(sparse, WEEK_US), _episodes(sparse, DAY_US)] == expected
+
+
+def test_another_zone_makes_other_days(sparse: Desk) -> None:
+    """They are rolled up anew; nothing of the old calendar stays."""
+    _deliver(sparse, _traffic(sparse, WEEK), range(WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    before = _rolled(sparse, DAY_US)
+    sparse.configure(timezone="Asia/Tokyo")
+    evaluate_now(sparse.service, sparse.watched)
+    after = _rolled(sparse, DAY_US)
+    assert before
+    assert after != before
+    sparse.configure(timezone=ZONE)
+    evaluate_now(sparse.service, sparse.watched)
+    assert _rolled(sparse, DAY_US) == before
