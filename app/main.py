@@ -6,6 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI
 
@@ -52,6 +53,8 @@ from app.storage.embedded import EmbeddedPostgres
 from app.storage.migrate import migrate as migrate_schema
 
 THREADS = 100
+SCRAPES = 4
+"""Threads for scrapes alone: requests that wait for the database never keep Prometheus waiting."""
 STALE_S = 60.0
 
 
@@ -186,10 +189,12 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     app.state.service = service
     app.state.intake = Intake(settings.max_body_bytes, service.burden)
     app.state.limits = limits(settings)
+    app.state.scrapes = anyio.CapacityLimiter(SCRAPES)
     app.state.draining = False
     routes = [
         route
         for module in (
+            operations,  # what is asked all day is found first
             mirror,
             models,
             baselines,
@@ -200,7 +205,6 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
             thresholds,
             episodes,
             expectations,
-            operations,
             undecodable,
         )
         for route in module.router.routes

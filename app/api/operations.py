@@ -1,8 +1,10 @@
 """Probes, limits, balance, audit, metrics."""
 
 import platform
+from functools import partial
 from typing import Annotated
 
+import anyio.to_thread
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +17,6 @@ from app.api.json import Json
 from app.api.names import WantedModel
 from app.api.pieces import Pieces
 from app.api.problems import responses
-from app.metrics.page import of_models
 from app.monitor import operations
 
 router = APIRouter(tags=["operations"])
@@ -41,12 +42,14 @@ def version(service: ServiceDep) -> Response:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(request: Request, service: ServiceDep, holder: HolderDep) -> Response:
+async def metrics(request: Request, service: ServiceDep, holder: HolderDep) -> Response:
     """Give the gauges in the format that the scraper asks for; never touches the database."""
     accept, coding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
-    body, content_type, encoding = service.page.render(accept, coding if holder.models is None else "")
-    if holder.models is not None:
-        body = of_models(body, holder.models)
+    show = partial(service.page.render, accept, coding, models=holder.models)
+    if service.page.light:
+        body, content_type, encoding = show()
+    else:
+        body, content_type, encoding = await anyio.to_thread.run_sync(show, limiter=request.app.state.scrapes)
     headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
     return Pieces(body, headers=headers | ({"Content-Encoding": encoding} if encoding else {}))
 

@@ -15,7 +15,8 @@ from app.metrics.snapshot import ModelView
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
+LIGHT: Final = 500
+"""Drift series of few models."""
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _MODEL: Final = re.compile(rb'[{,]model="((?:[^"\\]|\\.)*)"')
 _WORD: Final = 0xFFFFFFFF
@@ -38,13 +39,22 @@ class Page:
         self._instruments.series_dropped.set(drift.dropped)
         return drift
 
-    def render(self, accept: str | None, accept_encoding: str | None) -> tuple[bytes, str, str | None]:
-        """The page, its content type, and `gzip` or None as its content encoding."""
+    @property
+    def light(self) -> bool:
+        """Tell whether rendering costs less than handing it to a thread."""
+        return self._drift.series <= LIGHT
+
+    def render(
+        self, accept: str | None, accept_encoding: str | None, *, models: Collection[str] | None = None
+    ) -> tuple[bytes, str, str | None]:
+        """The page, its content type, and `gzip` or None as its content encoding; `models` leaves out all others."""
         drift = self._drift
         modern = _wants_openmetrics(accept or "")
         generate = openmetrics.generate_latest if modern else text.generate_latest
         live = generate(self._instruments.registry)
         kind = OPENMETRICS if modern else TEXT
+        if models is not None:
+            return of_models(drift.plain + live, models), kind, None
         if _quality(accept_encoding or "", ("gzip", "*")) > 0:
             return _gzip(drift, live), kind, "gzip"
         return drift.plain + live, kind, None
