@@ -1,7 +1,7 @@
 """How a model is watched: windows, time rules, names of columns and the budget of pages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,7 +17,7 @@ _LONGEST_US: Final = 100 * 366 * 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings of one model; times in microseconds."""
+    """The settings of one model; times in microseconds, `spelled` as their owner wrote them."""
 
     window: int = 3_600_000_000
     timezone: str = "UTC"
@@ -28,20 +28,25 @@ class Configuration:
     version_column: str | None = None
     envelope: tuple[str, ...] = ()
     pages_per_month: float = 1.0
+    spelled: Mapping[str, str] = field(default_factory=lambda: {"late_horizon": "24h"}, compare=False)
 
     def document(self) -> dict[str, object]:
         """Write the settings as people read and send them."""
         return {
-            "window": format_duration(self.window),
+            "window": self._written("window", self.window),
             "timezone": self.timezone,
-            "late_horizon": format_duration(self.late_horizon),
-            "future_tolerance": format_duration(self.future_tolerance),
+            "late_horizon": self._written("late_horizon", self.late_horizon),
+            "future_tolerance": self._written("future_tolerance", self.future_tolerance),
             "time_column": self.time_column,
             "naive_timestamps": self.naive_timestamps,
             "version_column": self.version_column,
             "envelope": list(self.envelope),
             "alert_budget": {"pages_per_month": self.pages_per_month},
         }
+
+    def _written(self, name: str, us: int) -> str:
+        text = self.spelled.get(name)
+        return text if text is not None and parse_duration(text) == us else format_duration(us)
 
     def clockwork(self) -> Clockwork:
         """Give the part of the settings that reading rows depends on."""
@@ -59,9 +64,8 @@ class Configuration:
 def changed(current: Configuration, document: Mapping[str, Any]) -> Configuration:
     """Apply the given fields of a document; Refused for an unlawful one."""
     fields = {name: value for name, value in document.items() if name in Configuration.__dataclass_fields__}
-    for name in _DURATIONS:
-        if fields.get(name) is not None:
-            fields[name] = _duration(name, fields[name])
+    given = {name: str(fields[name]).strip() for name in _DURATIONS if fields.get(name) is not None}
+    fields |= {name: _duration(name, text) for name, text in given.items()} | {"spelled": {**current.spelled, **given}}
     for name in ("time_column", "version_column"):
         if fields.get(name) is not None:
             check_name(fields[name], name)
@@ -93,9 +97,9 @@ def check_retention(configuration: Configuration, *, retention_us: int, margin_u
         raise Refused("horizon-exceeds-retention", detail, extra={"largest": largest})
 
 
-def _duration(name: str, text: object) -> int:
+def _duration(name: str, text: str) -> int:
     try:
-        us = parse_duration(str(text))
+        us = parse_duration(text)
     except ValueError as error:
         raise Refused("unlawful-duration", f"{name}: {error}") from error
     if us > _LONGEST_US:
