@@ -88,11 +88,21 @@ class Baseline:
         """How to count the numeric features, built when first needed."""
         return numeric_packs(
             [
-                (f, feature.bins, int(self.offsets[f]))
+                (f, feature.name, feature.bins, int(self.offsets[f]))
                 for f, feature in enumerate(self.features)
                 if isinstance(feature.bins, NumericBins)
             ]
         )
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each feature by its name."""
+        return {feature.name: feature.kind for feature in self.features}
+
+    @cached_property
+    def categorical(self) -> tuple[tuple[int, BinnedFeature, CategoricalBins], ...]:
+        """The categorical features with their numbers and bins."""
+        return tuple((f, one, one.bins) for f, one in enumerate(self.features) if isinstance(one.bins, CategoricalBins))
 
     @cached_property
     def reference(self) -> Reference:

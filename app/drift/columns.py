@@ -1,5 +1,6 @@
 """One column of decoded rows, ready to be binned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -61,3 +62,20 @@ class CategoricalColumn:
 
 
 Column = NumericColumn | CategoricalColumn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Numeric columns without a missing value, side by side: doubles of shape (columns, rows), found by name."""
+
+    places: Mapping[str, int]
+    values: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.int64]) -> "Block":
+        """Give the block of the chosen rows."""
+        return Block(self.places, self.values[:, rows])
+
+    def column(self, name: str) -> NumericColumn | None:
+        """Give one column; None when it is not in the block."""
+        place = self.places.get(name)
+        return None if place is None else NumericColumn(self.values[place])

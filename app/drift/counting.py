@@ -1,14 +1,13 @@
 """Counting a batch: every row of every feature into one bin."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline
-from app.drift.categories import CategoricalBins
-from app.drift.columns import CategoricalColumn, Column, NumericColumn
+from app.drift.columns import Block, CategoricalColumn, Column, NumericColumn
 from app.drift.novelty import Novelty, novelty
 
 Counts = NDArray[np.int64]
@@ -28,7 +27,7 @@ class Delta:
     novelties: tuple[dict[int, Novelty], ...] = ()
 
 
-def count(  # noqa: PLR0913 - two of them are asked for now and then
+def count(  # noqa: PLR0913 - three of them are asked for now and then
     baseline: Baseline,
     columns: Mapping[str, Column],
     window: Counts,
@@ -36,11 +35,12 @@ def count(  # noqa: PLR0913 - two of them are asked for now and then
     *,
     nameless: Collection[str] | None = None,
     binned: NDArray[np.float64] | None = None,
+    block: Block | None = None,
 ) -> Delta:
     """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null.
 
     With `nameless`, the features whose new values are nobody's business, novelties are noted, else not. `binned`, of
-    shape (total,), takes the sums of the finite values in each numeric bin.
+    shape (total,), takes the sums of the finite values in each numeric bin. What `block` holds, `columns` need not.
     """
     if len(window) and not 0 <= window.min() <= window.max() < windows:
         raise ValueError("a row lies in none of the windows")
@@ -54,26 +54,25 @@ def count(  # noqa: PLR0913 - two of them are asked for now and then
     )
     if not len(window):
         return delta
-    _numeric(baseline, columns, window, delta, binned=binned)
+    _numeric(baseline, columns, window, delta, binned=binned, block=block)
     _categorical(baseline, columns, window, delta, nameless=nameless or ())
     return delta
 
 
-def _numeric(
+def _numeric(  # noqa: PLR0913 - what count is given
     baseline: Baseline,
     columns: Mapping[str, Column],
     window: Counts,
     delta: Delta,
     *,
     binned: NDArray[np.float64] | None,
+    block: Block | None,
 ) -> None:
+    if block is not None and block.values.shape[1] != len(window):
+        raise ValueError(f"the block needs {len(window)} rows")
     for pack in baseline.packs:
-        wanted: list[NumericColumn | None] = []
-        for f in pack.features:
-            column = columns.get(baseline.features[f].name)
-            if column is not None and (not isinstance(column, NumericColumn) or len(column) != len(window)):
-                raise ValueError(f"{baseline.features[f].name} needs {len(window)} numbers")
-            wanted.append(column)
+        whole = None if block is None else pack.within(block)
+        wanted = _wanted(pack.names, columns, block, rows=len(window)) if whole is None else whole
         windows = len(delta.rows)
         own = None if binned is None else np.zeros(pack.size)
         one = window if windows > 1 else None
@@ -85,14 +84,25 @@ def _numeric(
                 binned[pack.positions] += own
 
 
+def _wanted(
+    names: Sequence[str], columns: Mapping[str, Column], block: Block | None, *, rows: int
+) -> list[NumericColumn | None]:
+    found: list[NumericColumn | None] = []
+    for name in names:
+        column = columns.get(name)
+        if column is None and block is not None:
+            column = block.column(name)
+        if column is not None and (not isinstance(column, NumericColumn) or len(column) != rows):
+            raise ValueError(f"{name} needs {rows} numbers")
+        found.append(column)
+    return found
+
+
 def _categorical(
     baseline: Baseline, columns: Mapping[str, Column], window: Counts, delta: Delta, *, nameless: Collection[str]
 ) -> None:
     windows = len(delta.rows)
-    for f, feature in enumerate(baseline.features):
-        bins = feature.bins
-        if not isinstance(bins, CategoricalBins):
-            continue
+    for f, feature, bins in baseline.categorical:
         own = delta.counts[:, baseline.slice_of(f)]
         column = columns.get(feature.name)
         if column is None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.bins import NUMERIC_RESERVED, BinKind, NumericBins, reserved_of
-from app.drift.columns import INVALID, NULL, VALUE, NumericColumn
+from app.drift.columns import INVALID, NULL, VALUE, Block, NumericColumn
 from app.drift.lookup import CHUNK, Pack, packable
 
 Counts = NDArray[np.int64]
@@ -19,42 +19,58 @@ _FEATURES: Final = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericPack:
-    """Some features' numbers, their bins' positions among all bins, and how to place their values."""
+    """Some features' numbers and names, their bins' positions among all bins, and how to place their values."""
 
-    features: tuple[int, ...]
-    positions: NDArray[np.intp]
+    features: NDArray[np.intp] | slice
+    names: tuple[str, ...]
+    positions: NDArray[np.intp] | slice
     nulls: NDArray[np.intp]
     pack: Pack
     size: int
 
+    def within(self, block: Block) -> Doubles | None:
+        """Give the features' values, shape (features, rows); None when one of them is not in the block."""
+        places = [block.places.get(name, -1) for name in self.names]
+        first = min(places)
+        if first < 0:
+            return None
+        beside = places == list(range(first, first + len(places)))
+        return block.values[first : first + len(places)] if beside else block.values[places]
+
     def count(
         self,
-        columns: Sequence[NumericColumn | None],
+        columns: Sequence[NumericColumn | None] | Doubles,
         *,
         window: Counts | None,
         windows: int,
         rows: int,
         binned: Doubles | None = None,
     ) -> tuple[Counts, Doubles]:
-        """Count one column per feature: (windows, own bins) and the sums of finite values (windows, features).
+        """Count one column per feature, or all of shape (features, rows) without a missing value.
+
+        Gives (windows, own bins) and the sums of finite values (windows, features).
 
         `binned`, of shape (own bins,), takes the sums of the finite values in each bin.
         """
         counts = np.zeros((windows, self.size), dtype=np.int64)
-        sums = np.zeros((windows, len(self.features)))
-        width = max(1, min(rows, CHUNK // len(self.features)))
-        room = np.empty((2, len(self.features) * width))
+        features = len(self.names)
+        sums = np.zeros((windows, features))
+        width = max(1, min(rows, CHUNK // features))
+        room = np.empty((2, features * width))
         spots = np.empty(room.shape[1], dtype=np.intp)
         odd = False
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, rows, width):
                 part = slice(start, min(start + width, rows))
-                shape = len(self.features), part.stop - start
+                shape = features, part.stop - start
                 block, scratch = (half[: shape[0] * shape[1]].reshape(shape) for half in room)
                 places = spots[: shape[0] * shape[1]].reshape(shape)
-                x = self._filled(columns, part=part, block=block)
-                x, totals, odd = self._place(x, scratch=scratch, out=places, odd=odd)
-                self._place_missing(columns, part=part, out=places)
+                if isinstance(columns, np.ndarray):
+                    x, totals, odd = self._place(columns[:, part], scratch=scratch, out=places, odd=odd)
+                else:
+                    x = self._filled(columns, part=part, block=block)
+                    x, totals, odd = self._place(x, scratch=scratch, out=places, odd=odd)
+                    self._place_missing(columns, part=part, out=places)
                 if binned is not None:
                     binned += np.bincount(places.reshape(-1), weights=x.reshape(-1), minlength=self.size)
                 if window is None:
@@ -115,23 +131,33 @@ class NumericPack:
                 np.putmask(row, state == INVALID, null + NUMERIC_RESERVED.index(BinKind.INVALID))
 
 
-def numeric_packs(bins: Sequence[tuple[int, NumericBins, int]]) -> tuple[NumericPack, ...]:
-    """Pack features given as (feature number, bins, position of the first bin)."""
-    alike: dict[object, list[tuple[int, NumericBins, int]]] = {}
+Entry = tuple[int, str, NumericBins, int]
+
+
+def numeric_packs(bins: Sequence[Entry]) -> tuple[NumericPack, ...]:
+    """Pack features given as (feature number, name, bins, position of the first bin)."""
+    alike: dict[object, list[Entry]] = {}
     for entry in bins:
-        alike.setdefault(packable(entry[1].lookup), []).append(entry)
+        alike.setdefault(packable(entry[2].lookup), []).append(entry)
     return tuple(
         _pack(group[start : start + _FEATURES]) for group in alike.values() for start in range(0, len(group), _FEATURES)
     )
 
 
-def _pack(group: list[tuple[int, NumericBins, int]]) -> NumericPack:
-    sizes = [bins.size for _, bins, _ in group]
+def _pack(group: list[Entry]) -> NumericPack:
+    sizes = [bins.size for _, _, bins, _ in group]
     starts = np.cumsum([0, *sizes[:-1]])
     return NumericPack(
-        features=tuple(f for f, _, _ in group),
-        positions=np.concatenate([np.arange(offset, offset + bins.size) for _, bins, offset in group]),
-        nulls=starts + np.array([bins.finite for _, bins, _ in group]),
-        pack=Pack.of([bins.lookup for _, bins, _ in group], starts.tolist()),
+        features=_run(np.array([f for f, _, _, _ in group], np.intp)),
+        names=tuple(name for _, name, _, _ in group),
+        positions=_run(np.concatenate([np.arange(offset, offset + bins.size) for _, _, bins, offset in group])),
+        nulls=starts + np.array([bins.finite for _, _, bins, _ in group]),
+        pack=Pack.of([bins.lookup for _, _, bins, _ in group], starts.tolist()),
         size=sum(sizes),
     )
+
+
+def _run(numbers: NDArray[np.intp]) -> NDArray[np.intp] | slice:
+    """Give a slice for numbers that follow each other, which costs less to write to."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    return slice(first, last + 1) if np.array_equal(numbers, np.arange(first, last + 1)) else numbers

@@ -1,9 +1,11 @@
 """What a sender is told about its batch."""
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.monitor.arrival import Arrival
 from app.monitor.instants import instant_text
@@ -45,7 +47,7 @@ class Receipt:
             rejected=arrival.rejected,
             rejections=arrival.rejections,
             ignored=tuple(ignored),
-            windows=tuple(sorted(Counter(arrival.starts.tolist()).items())),
+            windows=_windows(arrival.starts),
             baseline=baseline,
             untimed=arrival.untimed,
             ambiguous=arrival.ambiguous,
@@ -79,6 +81,14 @@ class Receipt:
 
     def _sample(self) -> list[str]:
         return [name[:SHOWN_LETTERS] for name in self.ignored[:SAMPLED_NAMES]]
+
+
+def _windows(starts: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """Count the rows of each window, ascending."""
+    if len(starts) and (starts == starts[0]).all():
+        return ((int(starts[0]), len(starts)),)
+    found, rows = np.unique(starts, return_counts=True)
+    return tuple(zip(found.tolist(), rows.tolist(), strict=True))
 
 
 def as_duplicate(text: str) -> dict[str, Any]:

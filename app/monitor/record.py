@@ -1,6 +1,7 @@
 """The road of a batch: bytes, columns, windows, counts, commit."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from app import failpoints
 from app.drift.baseline import Baseline
-from app.drift.columns import Column, Kind, Role
+from app.drift.columns import Block, Column, Kind, Role
 from app.drift.counting import count
 from app.drift.novelty import packed
 from app.errors import Conflict, Refused, Unavailable
@@ -116,17 +117,18 @@ def settle(service: Service, delivery: Delivery, outcome: Outcome | None) -> dic
 
 def ignored(watched: Watched, baseline: Baseline, table: Table) -> list[str]:
     """List the columns that are no feature of the baseline in force and steer nothing."""
-    known = {feature.name for feature in baseline.features}
+    known = baseline.kinds
     steering = (watched.configuration.time_column, watched.configuration.version_column)
     return sorted(name for name in table.columns if name not in known and name not in steering)
 
 
-def columns_of(table: Table, kinds: dict[str, Kind]) -> dict[str, Column]:
-    """Read the raw columns that are features, each as its kind says."""
+def columns_of(table: Table, kinds: Mapping[str, Kind], *, block: Block | None = None) -> dict[str, Column]:
+    """Read the raw columns that are features, each as its kind says; numbers in the block are there already."""
+    ready = () if block is None else block.places
     return {
         name: (numeric if kind is Kind.NUMERIC else categorical)(table.columns[name], text=table.text)
         for name, kind in kinds.items()
-        if name in table.columns
+        if (kind is Kind.CATEGORICAL or name not in ready) and name in table.columns
     }
 
 
@@ -157,11 +159,13 @@ def _deltas(
         chosen = mine[membership]
         rows = arrival.rows[chosen]
         baseline = service.catalog.baseline(baseline_id)
-        kinds = {feature.name: feature.kind for feature in baseline.features}
-        columns = columns_of(table, kinds)
+        block = table.block
+        columns = columns_of(table, baseline.kinds, block=block)
         if len(rows) != table.rows:
             columns = {name: column.take(rows) for name, column in columns.items()}
-        counted = count(baseline, columns, rank[membership[chosen]], int(mine.sum()), nameless=nameless)
+            block = None if block is None else block.take(rows)
+        window = rank[membership[chosen]]
+        counted = count(baseline, columns, window, int(mine.sum()), nameless=nameless, block=block)
         if roles is not None:
             counted.counts[:, ~_carried(baseline, roles)] = 0
         for position, group in enumerate(np.flatnonzero(mine)):
@@ -186,7 +190,9 @@ def _carried(baseline: Baseline, roles: frozenset[Role]) -> NDArray[np.bool_]:
 
 def _cells(arrival: Arrival) -> tuple[list[int], list[int], NDArray[np.int64]]:
     """Give start and arm of every window and version among the rows, ascending, and which of them each row is in."""
-    starts, of_start = np.unique(arrival.starts, return_inverse=True)
     width = len(arrival.versions)
+    if width == 1 and (arrival.starts == arrival.starts[0]).all():
+        return [int(arrival.starts[0])], [0], np.zeros(len(arrival.starts), np.int64)
+    starts, of_start = np.unique(arrival.starts, return_inverse=True)
     cells, membership = np.unique(of_start * width + arrival.arms, return_inverse=True)
     return starts[cells // width].tolist(), (cells % width).tolist(), membership

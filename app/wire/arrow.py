@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from app.errors import Refused, TooLarge
+from app.wire.batches import BatchColumns
 from app.wire.faults import check_cells, check_names, check_rows, clip, undecodable
 from app.wire.packed import decompressed_size
 from app.wire.table import Table
@@ -70,6 +71,8 @@ def table_of_batches(schema: pa.Schema, batches: list[pa.RecordBatch]) -> Table:
     check_schema(schema)
     rows = sum(batch.num_rows for batch in batches)
     check_rows(rows)
+    if len(batches) == 1 and _is_sound(batches[0]):
+        return Table(rows=rows, columns=BatchColumns(batches[0], schema.names), received=rows)
     table = pa.Table.from_batches(batches, schema)
     columns = {name: sound(table.column(n)) for n, name in enumerate(schema.names)}
     return Table(rows=rows, columns=columns, received=rows)
@@ -78,9 +81,18 @@ def table_of_batches(schema: pa.Schema, batches: list[pa.RecordBatch]) -> Table:
 def check_schema(schema: pa.Schema) -> None:
     """Refuse too many names, and a name that stands twice."""
     check_names(len(schema.names))
-    if len(set(schema.names)) != len(schema.names):
-        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+    names = schema.names
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
         raise Refused("repeated-name", f"the schema names {clip(ascii(twice))} twice")
+
+
+def _is_sound(batch: pa.RecordBatch) -> bool:
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def sound(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -43,7 +43,12 @@ def null_state(raw: pa.Array) -> NDArray[np.uint8] | None:
     """State of an array in which only null is no value."""
     if not raw.null_count:
         return None
-    return np.where(raw.is_null().to_numpy(zero_copy_only=False), np.uint8(NULL), np.uint8(VALUE))
+    octets = raw.buffers()[0]
+    if octets is None:
+        return np.where(raw.is_null().to_numpy(zero_copy_only=False), np.uint8(NULL), np.uint8(VALUE))
+    first = raw.offset
+    valid = np.unpackbits(np.frombuffer(octets, np.uint8), count=first + len(raw), bitorder="little")[first:]
+    return np.where(valid, np.uint8(VALUE), np.uint8(NULL))
 
 
 def _parse_some(text: pa.Array, *, booleans: bool) -> NumericColumn:

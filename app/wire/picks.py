@@ -40,9 +40,13 @@ def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
     if isinstance(table.columns, RowColumns):
         return Picks(table.text, table.columns.picked(wanted, rows))
     raw = {name: table.columns[name] for name in wanted}
-    if all(isinstance(column, pa.ChunkedArray) for column in raw.values()):
+    if _all_arrow(raw):
         return Picks(table.text, _of_arrow(raw, rows))
     return Picks(table.text, {name: _taken(column, rows) for name, column in raw.items()})
+
+
+def _all_arrow(raw: dict[str, Any]) -> bool:
+    return all(isinstance(column, pa.Array | pa.ChunkedArray) for column in raw.values())
 
 
 def _of_arrow(raw: dict[str, Any], rows: Sequence[int]) -> Values:
@@ -52,20 +56,24 @@ def _of_arrow(raw: dict[str, Any], rows: Sequence[int]) -> Values:
 
 def _some(column: Any, places: NDArray[np.int64]) -> list[Any]:
     """Give a few values; of plain numbers by way of numpy, which costs a third."""
-    if column.type.id in _PLAIN and column.num_chunks == 1:
-        chunk = column.chunk(0)
-        if not chunk.null_count:
-            values: list[Any] = chunk.to_numpy().take(places).tolist()
-            return values
+    chunks = _chunks(column)
+    if column.type.id in _PLAIN and len(chunks) == 1 and not chunks[0].null_count:
+        values: list[Any] = chunks[0].to_numpy().take(places).tolist()
+        return values
     return _listed(column.take(pa.array(places)))
+
+
+def _chunks(column: Any) -> list[Any]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
 
 
 def _batch(raw: dict[str, Any], rows: Sequence[int]) -> Any:
     """Take rows of all columns at once."""
     places = pa.array(np.array(rows, np.int64))
-    if all(column.num_chunks == 1 for column in raw.values()):
-        chunks = [column.chunk(0) for column in raw.values()]
-        return pa.Table.from_batches([pa.RecordBatch.from_arrays(chunks, names=list(raw)).take(places)])
+    chunks = [_chunks(column) for column in raw.values()]
+    if all(len(own) == 1 for own in chunks):
+        batch = pa.RecordBatch.from_arrays([own[0] for own in chunks], names=list(raw))
+        return pa.Table.from_batches([batch.take(places)])
     return pa.Table.from_arrays(list(raw.values()), names=list(raw)).take(places)
 
 
@@ -111,7 +119,7 @@ def packed_rows(table: Table, names: Iterable[str], rows: Sequence[int]) -> byte
     if len(rows) < MANY or isinstance(table.columns, RowColumns):
         return packed(picked(table, names, rows))
     raw = {name: table.columns[name] for name in names if name in table.columns}
-    if not raw or not all(isinstance(column, pa.ChunkedArray) for column in raw.values()):
+    if not raw or not _all_arrow(raw):
         return packed(picked(table, names, rows))
     taken = _batch(raw, rows)
     sink = pa.BufferOutputStream()

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from app.drift.columns import Block
 from app.wire.cells import Cells
 
 RawColumn: TypeAlias = list[Any] | Cells | pa.Array | pa.ChunkedArray
@@ -37,3 +38,9 @@ class Table:
     numbers: NDArray[np.int64] | None = None
     rejections: tuple[Rejection, ...] = field(default=())
     text: bool = False
+
+    @property
+    def block(self) -> Block | None:
+        """The columns of plain numbers side by side, where the format gives them so; `columns` has them too."""
+        block: Block | None = getattr(self.columns, "block", None)
+        return block

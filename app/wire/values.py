@@ -15,6 +15,7 @@ from app.wire.table import RawColumn
 from app.wire.text import as_text, is_bytes
 
 NULLABLE: Final = frozenset({float, int, bool, type(None)})
+DOUBLE: Final = pa.float64().id
 TEXTUAL: Final = frozenset({str, type(None)})
 
 
@@ -102,6 +103,8 @@ def _strings(raw: list[Any]) -> pa.Array:
 
 def _numeric_array(raw: pa.Array, *, text: bool) -> NumericColumn:
     kind = raw.type
+    if kind.id == DOUBLE:
+        return _doubles(raw)
     if pa.types.is_dictionary(kind):
         words, codes = decoded(raw)
         return _taken(_numeric_array(flat(words), text=text), codes)
@@ -112,11 +115,15 @@ def _numeric_array(raw: pa.Array, *, text: bool) -> NumericColumn:
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         state = np.where(raw.is_null().to_numpy(zero_copy_only=False), np.uint8(NULL), np.uint8(INVALID))
         return NumericColumn(np.zeros(len(raw)), state)
-    doubles = raw if pa.types.is_float64(kind) else raw.cast(pa.float64(), safe=False)
-    state_of = null_state(raw)
-    if state_of is not None:
-        doubles = doubles.fill_null(0.0)
-    return NumericColumn(doubles.to_numpy(zero_copy_only=False), state_of)
+    return _doubles(raw.cast(pa.float64(), safe=False))
+
+
+def _doubles(raw: pa.Array) -> NumericColumn:
+    if not raw.null_count:
+        return NumericColumn(raw.to_numpy())
+    state, values = null_state(raw), raw.to_numpy(zero_copy_only=False)
+    values[state == NULL] = 0.0
+    return NumericColumn(values, state)
 
 
 def _taken(words: NumericColumn, codes: np.ndarray[Any, np.dtype[np.int64]]) -> NumericColumn:

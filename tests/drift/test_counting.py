@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline, BinnedFeature
 from app.drift.bins import NumericBins
-from app.drift.columns import INVALID, NULL, CategoricalColumn, Column, Kind, NumericColumn, Role
+from app.drift.columns import INVALID, NULL, Block, CategoricalColumn, Column, Kind, NumericColumn, Role
 from app.drift.counting import Delta, count
 from drift.baselines import categorical, categorical_bins, numeric, numeric_bins
 
@@ -98,6 +98,36 @@ def test_long_batches_are_cut_without_loss(features: int) -> None:
         with np.errstate(over="ignore"):
             expected = recount(baseline, columns, window, windows)
         np.testing.assert_array_equal(count(baseline, columns, window, windows).counts, expected.counts)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.sampled_from([1, 7, 1000, 5000]),
+    windows=st.integers(1, 3),
+    hidden=st.sampled_from([0.0, 0.5, 1.0]),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_block_counts_like_its_columns(seed: int, rows: int, windows: int, hidden: float) -> None:
+    """Columns side by side, in any order and with others between them, count bit for bit as each by itself."""
+    rng = np.random.default_rng(seed)
+    features = [feature_of(rng, f) for f in range(12)]
+    columns = {f"x{f}": column_of(rng, f, rows) for f in range(12)}
+    window = rng.integers(0, windows, rows)
+    whole = [name for name, one in columns.items() if isinstance(one, NumericColumn) and one.state is None]
+    held = [str(name) for name in rng.permutation(whole) if rng.random() >= hidden]
+    values = np.array([columns[name].values for name in held]).reshape(len(held), rows)  # type: ignore[union-attr]
+    block = Block({name: n for n, name in enumerate(held)}, values)
+    others = {name: column for name, column in columns.items() if name not in held}
+    baseline = empty(features)
+    apart, beside = count(baseline, columns, window, windows), count(baseline, others, window, windows, block=block)
+    assert (beside.counts == apart.counts).all()
+    assert beside.sums.tobytes() == apart.sums.tobytes()
+
+
+def test_a_block_of_other_rows_is_refused() -> None:
+    """A block needs one value for every row."""
+    with pytest.raises(ValueError, match="the block needs 2 rows"):
+        count(empty([numeric(numeric_bins([1.0]))]), {}, np.zeros(2, np.int64), 1, block=Block({}, np.zeros((0, 3))))
 
 
 def test_columns_stay_as_they_were() -> None:

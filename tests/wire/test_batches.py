@@ -1,0 +1,57 @@
+"""One Arrow record batch as columns and as a block."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.wire.batches import PLAIN, BatchColumns
+from app.wire.values import numeric
+
+KINDS = [
+    pa.float64(),
+    pa.float32(),
+    *(pa.int64(), pa.int32(), pa.int16(), pa.int8()),
+    *(pa.uint64(), pa.uint32(), pa.uint16(), pa.uint8()),
+]
+OTHERS = [pa.string(), pa.bool_(), pa.decimal128(5, 2), pa.timestamp("us"), pa.null()]
+
+
+def cells(rng: np.random.Generator, kind: pa.DataType, rows: int, *, nulls: bool) -> pa.Array:
+    """A column of random bits, or of nothing."""
+    if kind not in KINDS:
+        return pa.nulls(rows, kind)
+    dtype = np.dtype(kind.to_pandas_dtype())
+    values = np.frombuffer(rng.bytes(dtype.itemsize * rows), dtype)
+    return pa.array(values, kind, mask=rng.random(rows) < 0.3 if nulls else None, from_pandas=False)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kinds=st.lists(st.tuples(st.sampled_from(KINDS + OTHERS), st.booleans()), max_size=12),
+    rows=st.integers(0, 20),
+    first=st.integers(0, 3),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_block_holds_what_the_columns_hold(
+    seed: int, kinds: list[tuple[pa.DataType, bool]], rows: int, first: int
+) -> None:
+    """Every column of numbers without a null is in the block, to the last bit, and no other one."""
+    rng = np.random.default_rng(seed)
+    arrays = [cells(rng, kind, rows, nulls=nulls) for kind, nulls in kinds]
+    names = [f"c{n}" for n in range(len(arrays))]
+    batch = pa.RecordBatch.from_arrays(arrays, names=names).slice(first)
+    columns = BatchColumns(batch, names)
+    block = columns.block
+    expected = {
+        name
+        for name, array in zip(names, batch.columns, strict=True)
+        if array.type.id in PLAIN and not array.null_count and batch.num_rows
+    }
+    assert set(block.places if block else ()) == expected
+    for name in expected:
+        assert block is not None
+        read = numeric(columns[name])
+        assert read.state is None
+        assert block.values[block.places[name]].view(np.int64).tolist() == read.values.view(np.int64).tolist()
+    assert list(columns) == names
