@@ -109,8 +109,6 @@ def commit_group(
     failpoints.hit("ingest.after_ledger")
     known = _known(conn, [key for key in claimed if key not in entered])
     _journal(conn, [firsts[key] for key in claimed if key in entered])
-    fresh = [firsts[key] for key in claimed if key in entered and firsts[key].sampled]
-    reservoirs.add(conn, [Offer(one.model_id, one.received_us, one.sampled) for one in fresh])
     failpoints.hit("ingest.after_journal")
     mine = set(claimed)
     outcomes = []
@@ -195,7 +193,7 @@ def _row(row: Any) -> LedgerRow:
 
 
 def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
-    """Insert one row for each model, baseline, version and window that the deliveries touch."""
+    """Insert one row for each model, baseline, version and window that the deliveries touch, and what they sample."""
     touched: dict[tuple[int, int, str, int], list[Delta | Marks]] = {}
     newest: dict[tuple[int, int, str, int], int] = {}
     for delivery in deliveries:
@@ -206,8 +204,9 @@ def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
     if touched:
         payloads = [summed(deltas) for deltas in touched.values()]
         novelties = [b"".join([delta.novelties for delta in deltas]) for deltas in touched.values()]
+        offers = [Offer(one.model_id, one.received_us, one.sampled) for one in deliveries if one.sampled]
         conn.execute(
-            statements.JOURNAL,
+            statements.JOURNAL_AND_SAMPLE if offers else statements.JOURNAL,
             {
                 "models": [key[0] for key in touched],
                 "baselines": [key[1] for key in touched],
@@ -217,5 +216,6 @@ def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
                 "payloads": [codec.encode(payload) for payload in payloads],
                 "received": [to_datetime(newest[key]) for key in touched],
                 "novelties": [noted or None for noted in novelties],
+                **(reservoirs.columns(offers) if offers else {}),
             },
         )

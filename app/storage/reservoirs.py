@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, text
+from sqlalchemy import Connection, delete, exists, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import tables
@@ -37,22 +39,20 @@ class Offer:
     parts: tuple[Part, ...]
 
 
-def add(conn: Connection, offers: Sequence[Offer]) -> None:
-    """Store the parts of batches; belongs in the transaction that enters them in the ledger."""
-    rows = [
-        {
-            "model_id": offer.model_id,
-            "version": part.version,
-            "window_start": part.window_start_us,
-            "hashes": part.hashes,
-            "payload": part.payload,
-            "received_at": offer.received_us,
-        }
-        for offer in offers
-        for part in offer.parts
-    ]
-    if rows:
-        conn.execute(insert(tables.reservoir_part), rows)
+def columns(offers: Sequence[Offer]) -> dict[str, Any]:
+    """Write the parts of batches as the columns that the journal's statement takes; octets go as one, unescaped."""
+    rows = [(offer, part) for offer in offers for part in offer.parts]
+    sizes = [len(part.hashes) + len(part.payload) for _, part in rows]
+    return {
+        "part_models": [offer.model_id for offer, _ in rows],
+        "part_versions": [part.version for _, part in rows],
+        "part_starts": [to_datetime(part.window_start_us) for _, part in rows],
+        "part_places": [1 + before for before in accumulate(sizes[:-1], initial=0)],
+        "part_hashes": [len(part.hashes) for _, part in rows],
+        "part_payloads": [len(part.payload) for _, part in rows],
+        "part_octets": b"".join([octets for _, part in rows for octets in (part.hashes, part.payload)]),
+        "part_received": [to_datetime(offer.received_us) for offer, _ in rows],
+    }
 
 
 def read(conn: Connection, model_id: int, *, start_us: int, version: str) -> Kept:

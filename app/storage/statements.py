@@ -34,14 +34,32 @@ ON CONFLICT DO NOTHING
 RETURNING model_id, batch_id
 """)
 
-JOURNAL: Final = text("""
+_JOURNAL: Final = """
 INSERT INTO delta_journal (model_id, baseline_id, version, window_start, rows, payload, received_at, novelties)
 SELECT * FROM unnest(
     CAST(:models AS integer[]), CAST(:baselines AS integer[]), CAST(:versions AS text[]),
     CAST(:starts AS timestamptz[]), CAST(:rows AS bigint[]), CAST(:payloads AS bytea[]),
     CAST(:received AS timestamptz[]), CAST(:novelties AS bytea[])
 )
-""")
+"""
+
+JOURNAL: Final = text(_JOURNAL)
+
+JOURNAL_AND_SAMPLE: Final = text(
+    """
+WITH sampled AS (
+    INSERT INTO reservoir_part (model_id, version, window_start, hashes, payload, received_at)
+    SELECT model_id, version, window_start, substring(CAST(:part_octets AS bytea) FROM place FOR hashes),
+           substring(CAST(:part_octets AS bytea) FROM place + hashes FOR payload), received_at
+    FROM unnest(
+        CAST(:part_models AS integer[]), CAST(:part_versions AS text[]), CAST(:part_starts AS timestamptz[]),
+        CAST(:part_places AS integer[]), CAST(:part_hashes AS integer[]), CAST(:part_payloads AS integer[]),
+        CAST(:part_received AS timestamptz[])
+    ) AS part (model_id, version, window_start, place, hashes, payload, received_at)
+)
+"""
+    + _JOURNAL
+)
 
 PRUNE: Final = text("""
 WITH gone AS (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from app.storage import fold, reservoirs, results, suites
+from app.storage import fold, reservoirs, results, statements, suites
 from app.storage.database import Database
 from app.storage.ledger import Result
 from app.storage.models import Model
@@ -25,6 +25,13 @@ DOCUMENT: dict[str, Any] = {"name": "own", "expectations": []}
 def part(start_us: int = START, *, payload: bytes = b"rows") -> Part:
     """Two rows of a window's sample."""
     return Part("default", start_us, b"\0" * 16, payload)
+
+
+def add(conn: Connection, model: Model, *parts: Part) -> None:
+    """Store parts as the journal's statement does, beside no row of the journal."""
+    empty: dict[str, Any] = {name: [] for name in statements.JOURNAL.compile().params}
+    offers = [reservoirs.Offer(model.id, NOW_US, parts)]
+    conn.execute(statements.JOURNAL_AND_SAMPLE, {**empty, **reservoirs.columns(offers)})
 
 
 def posted(conn: Connection, model: Model, *, name: str = "own", active: bool = True) -> StoredSuite:
@@ -56,14 +63,28 @@ def test_a_repeated_delivery_is_sampled_once(database: Database) -> None:
 def test_parts_are_joined_and_later_ones_stay(conn: Connection) -> None:
     """One joined sample stands for the parts it was made of; what comes afterwards is read beside it."""
     model, _ = stocked(conn)
-    reservoirs.add(conn, [reservoirs.Offer(model.id, NOW_US, (part(), part(payload=b"more")))])
+    add(conn, model, part(), part(payload=b"more"))
     kept = reservoirs.read(conn, model.id, start_us=START, version="default")
-    reservoirs.add(conn, [reservoirs.Offer(model.id, NOW_US, (part(payload=b"late"),))])
+    add(conn, model, part(payload=b"late"))
     for _ in range(2):
         reservoirs.join(conn, model.id, whole=part(payload=b"joined"), ids=kept.ids, now_us=NOW_US)
     after = reservoirs.read(conn, model.id, start_us=START, version="default")
     assert [one.payload for one in after.parts] == [b"joined", b"late"]
     assert reservoirs.kept(conn, model.id, start_before_us=START + 1, limit=5) == [(START, "default")]
+
+
+def test_the_parts_of_a_group_are_kept_apart(database: Database) -> None:
+    """Several batches of one commit, some with parts of several windows and some with none, keep their own octets."""
+    with database.transaction() as conn:
+        model, info = stocked(conn)
+    parts = [Part("default", START, bytes([n]) * 8 * n, b"payload %d" % n) for n in range(1, 5)]
+    parts.append(Part("v2", START + HOUR_US, b"", b""))
+    given = [parts[:1], [], parts[1:3], parts[3:]]
+    batches = [replace(delivery(model, f"g{n}", delta(info)), sampled=tuple(own)) for n, own in enumerate(given)]
+    assert {one.result for one in commit(database, *batches)} == {Result.STORED}
+    with database.snapshot() as conn:
+        assert reservoirs.read(conn, model.id, start_us=START, version="default").parts == tuple(parts[:4])
+        assert reservoirs.read(conn, model.id, start_us=START + HOUR_US, version="v2").parts == tuple(parts[4:])
 
 
 def test_of_each_name_one_version_holds(conn: Connection) -> None:
@@ -123,7 +144,7 @@ def test_raw_rows_are_kept_briefly(conn: Connection) -> None:
     plain, _ = stocked(conn, "plain")
     suite = posted(conn, watched)
     for model in (watched, plain):
-        reservoirs.add(conn, [reservoirs.Offer(model.id, NOW_US, (part(),))])
+        add(conn, model, part())
         reservoirs.join(conn, model.id, whole=part(), ids=[], now_us=NOW_US)
     assert reservoirs.prune(conn, received_before_us=NOW_US, without_suite=True) == 0
     assert reservoirs.prune(conn, received_before_us=NOW_US, without_suite=False) == 2
