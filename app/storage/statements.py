@@ -45,8 +45,7 @@ SELECT * FROM unnest(
 
 JOURNAL: Final = text(_JOURNAL)
 
-JOURNAL_AND_SAMPLE: Final = text(
-    """
+_SAMPLE: Final = """
 WITH sampled AS (
     INSERT INTO reservoir_part (model_id, version, window_start, hashes, payload, received_at)
     SELECT model_id, version, window_start, substring(CAST(:part_octets AS bytea) FROM place FOR hashes),
@@ -58,8 +57,8 @@ WITH sampled AS (
     ) AS part (model_id, version, window_start, place, hashes, payload, received_at)
 )
 """
-    + _JOURNAL
-)
+
+JOURNAL_AND_SAMPLE: Final = text(_SAMPLE + _JOURNAL)
 
 PRUNE: Final = text("""
 WITH gone AS (
