@@ -1,5 +1,6 @@
 """CSV files of any size, block by block."""
 
+import codecs
 import math
 import re
 from bisect import insort
@@ -36,11 +37,12 @@ class CsvFile:
     """
 
     def __init__(self, path: Path, *, block: int = BLOCK, doubles: Collection[str] = ()) -> None:
-        """Read the header and nothing else."""
+        """Read the header and nothing else; a file without a line has no columns and no rows."""
         self._path = path
         self._block = block
         with Plain(path) as plain:
-            self._names = header(plain.read(HEADER_BYTES))
+            head = plain.read(HEADER_BYTES)
+        self._names = header(head) if head.removeprefix(codecs.BOM_UTF8).strip() else []
         self._doubles = {place for place, name in enumerate(self._names) if name in doubles}
         self._looks = SECOND_LOOKS
         self._threads = True
@@ -51,7 +53,7 @@ class CsvFile:
 
     def tables(self) -> Iterator[Table]:
         """Give the rows in order, numbered within their table; refused rows at the very end make one without rows."""
-        while True:
+        while self._names:
             try:
                 yield from self._pass()
             except _OddError:

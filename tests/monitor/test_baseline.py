@@ -134,7 +134,7 @@ def test_history_and_future(desk: Desk) -> None:
     assert part.rows.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("text", ["x\n", "timestamp,x\nsoon,1\n"])
+@pytest.mark.parametrize("text", ["x\n", "timestamp,x\nsoon,1\n", "", "\ufeff\n\n"])
 def test_empty(desk: Desk, text: str) -> None:
     """Without a row that could be read there is no baseline, and the answer tells how many were rejected."""
     desk.configure()
