@@ -86,6 +86,7 @@ def _put(service: Service, name: str, document: Mapping[str, Any], *, author: Au
         features = _features(found, document.get("features"))
         now_us = service.now_us()
         if found is None:
+            check_name(name, "model")
             if len(models.listed(conn)) >= policy.max_models:
                 raise Refused("too-many-models", f"a service keeps at most {policy.max_models} models")
             model = models.create(conn, name, config=configuration.document(), features=features, now_us=now_us)
