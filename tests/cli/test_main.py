@@ -1,5 +1,7 @@
 """The command and its sub-commands."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -39,3 +41,11 @@ def test_help_names_every_command() -> None:
 def test_version() -> None:
     """The version and nothing else."""
     assert subprocess.run(command("--version"), capture_output=True, text=True, check=True).stdout == f"{__version__}\n"
+
+
+def test_config_names_what_nothing_reads() -> None:
+    """A misspelt variable is named beside the settings, with the one that was meant."""
+    environment = {**os.environ, "DRIFTGAUGE_FOLD_INTERVALL": "1s"}
+    done = subprocess.run(command("config"), capture_output=True, text=True, check=True, env=environment)
+    assert "fold_interval" in json.loads(done.stdout)
+    assert "DRIFTGAUGE_FOLD_INTERVALL is no setting; the nearest one is DRIFTGAUGE_FOLD_INTERVAL\n" in done.stderr
