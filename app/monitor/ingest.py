@@ -13,7 +13,7 @@ from app.monitor.parcel import Parcel, Shipment
 from app.monitor.road import Road
 from app.monitor.service import Service
 from app.storage import ledger
-from app.wire.decode import format_of
+from app.wire.decode import known_format
 from app.wire.inflate import inflate
 
 LIGHT_BYTES: Final = 2**15
@@ -75,7 +75,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
     try:
         watched = service.catalog.watched(model)
         with _unpacked(service, body, envelope, turns) as plain:
-            kind = format_of(plain, envelope.content_type) or kind
+            kind = known_format(plain, envelope.content_type)
             parcel = Parcel(
                 envelope.id_of(plain),
                 plain,

@@ -87,6 +87,17 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     return Format.JSON
 
 
+def known_format(body: bytes, content_type: str | None) -> Format:
+    """Say what a body is, as `format_of`; UnsupportedType, or BadRequest for an empty one, when nothing tells."""
+    found = format_of(body, content_type)
+    if found is None:
+        if not body.strip(BLANKS) and not content_type:
+            raise undecodable("the body is empty")
+        shown = clip(ascii(content_type))
+        raise UnsupportedType("unsupported-media-type", f"neither {shown} nor the bytes tell a known row format")
+    return found
+
+
 def _may_hide(declared: Format | None, content_type: str | None) -> bool:
     """Whether MessagePack, which has no magic bytes, is likelier than what a content type says."""
     if declared is None:
@@ -112,7 +123,7 @@ def decode(
 
 
 def _table(body: bytes, content_type: str | None, *, row_count: int | None, limit: int, lone: bool) -> Table:
-    match format_of(body, content_type):
+    match known_format(body, content_type):
         case Format.PARQUET:
             return table_of_parquet(body, limit=limit)
         case Format.ARROW:
@@ -125,11 +136,6 @@ def _table(body: bytes, content_type: str | None, *, row_count: int | None, limi
             return _json(body, content_type, lone=lone)
         case Format.MSGPACK:
             return table_of_msgpack(body)
-        case None:
-            if not body.strip(BLANKS) and content_type is None:
-                raise undecodable("the body is empty")
-            shown = clip(ascii(content_type))
-            raise UnsupportedType("unsupported-media-type", f"neither {shown} nor the bytes tell a known row format")
 
 
 def _json(body: bytes, content_type: str | None, *, lone: bool) -> Table:

@@ -100,6 +100,11 @@ def test_wrong_content_type(model: Model, content: bytes, content_type: str) -> 
     problem(model.client.post(f"{model.path}/baselines", content=content, headers=headers), 415)
 
 
+def test_wrong_content_type_for_a_new_model(world: World) -> None:
+    """What will never be read is 415 before the first baseline, too, not to be sent again later."""
+    assert problem(world.model().batch(b"<rows/>", "application/xml"), 415)["retryable"] is False
+
+
 @pytest.mark.parametrize("encoding", ["br", "deflate", "nonsense"])
 def test_wrong_encoding(model: Model, encoding: str) -> None:
     """An encoding that is not spoken here is 415."""
