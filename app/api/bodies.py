@@ -114,3 +114,4 @@ class BacktestBody(BaseModel):
     end: str | None = Field(None, alias="to")
     alert_budget: BudgetBody | None = None
     thresholds: Annotated[list[ThresholdBody], Field(max_length=10_000)] | None = None
+    window: Annotated[str, Field(max_length=64)] | None = None

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.bodies import BacktestBody, VerdictBody
 from app.api.context import AuthorDep, ServiceDep
 from app.api.json import Json
-from app.api.names import Feature, FeatureName, ModelName, Version
+from app.api.names import Feature, FeatureName, ModelName, Version, WindowLength
 from app.api.problems import responses
 from app.api.ranges import Instant, PageDep, RangeDep
 from app.monitor import backtest, explanations, judgements
@@ -21,13 +21,25 @@ EpisodeId = Annotated[str, Path(description="Id of the episode.")]
 
 @router.get("/v1/models/{model}/episodes", responses=PROBLEMS)
 def list_episodes(
-    model: ModelName, service: ServiceDep, when: RangeDep, page: PageDep, version: Version, feature: Feature
+    model: ModelName,
+    service: ServiceDep,
+    when: RangeDep,
+    page: PageDep,
+    version: Version,
+    feature: Feature,
+    window: WindowLength,
 ) -> Response:
-    """List the episodes that start in the range, oldest first."""
-    watched = service.catalog.watched(model)
-    return page.answer(
-        judgements.listed(service, watched, from_us=when.from_us, to_us=when.to_us, feature=feature, version=version)
+    """List the episodes that start in the range, oldest first; of own windows, `1d`, `1w` or `all`."""
+    found = judgements.listed(
+        service,
+        service.catalog.watched(model),
+        from_us=when.from_us,
+        to_us=when.to_us,
+        feature=feature,
+        version=version,
+        window=window,
     )
+    return page.answer(found)
 
 
 @router.post("/v1/models/{model}/episodes/{episode}/verdict", responses={**PROBLEMS, **responses(400)})

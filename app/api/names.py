@@ -66,3 +66,15 @@ async def wanted_model(
 
 Feature = Annotated[str | None, Depends(wanted_feature)]
 WantedModel = Annotated[str | None, Depends(wanted_model)]
+
+
+async def wanted_window(
+    window: Annotated[
+        str | None, Query(description="Length of window: the model's own, `1d` or `1w`, local days and weeks.")
+    ] = None,
+) -> str | None:
+    """Read an optional length."""
+    return None if window is None else window[:64]
+
+
+WindowLength = Annotated[str | None, Depends(wanted_window)]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api.answers import HISTOGRAMS, SCORE, WHOLE, WINDOW, answers, many, record, tables
 from app.api.context import ServiceDep
 from app.api.json import Json
-from app.api.names import Feature, ModelName, Version
+from app.api.names import Feature, ModelName, Version, WindowLength
 from app.api.problems import responses
 from app.api.ranges import PageDep, RangeDep
 from app.api.tabular import ARROW, CSV, tabular
@@ -30,10 +30,14 @@ Start = Annotated[int, Depends(window_start)]
 
 
 @router.get("/v1/models/{model}/windows", responses={**answers(many(WINDOW)), **PROBLEMS})
-def list_windows(model: ModelName, service: ServiceDep, when: RangeDep, page: PageDep, version: Version) -> Response:
+def list_windows(
+    model: ModelName, service: ServiceDep, when: RangeDep, page: PageDep, version: Version, window: WindowLength
+) -> Response:
     """List the windows that hold rows, consistent with every receipt already sent."""
     watched = service.catalog.watched(model)
-    return page.answer(reading.list_windows(service, watched, from_us=when.from_us, to_us=when.to_us, version=version))
+    return page.answer(
+        reading.list_windows(service, watched, from_us=when.from_us, to_us=when.to_us, version=version, window=window)
+    )
 
 
 @router.get("/v1/models/{model}/windows/{start}/histograms", responses={**answers(HISTOGRAMS), **PROBLEMS})
@@ -59,6 +63,7 @@ def list_scores(
     page: PageDep,
     version: Version,
     feature: Feature,
+    window: WindowLength,
     statistic: Statistic | None = None,
 ) -> Response:
     """List scores as JSON, or as CSV or Arrow when asked for in Accept."""
@@ -70,6 +75,7 @@ def list_scores(
         from_us=when.from_us,
         to_us=when.to_us,
         version=version,
+        window=window,
     )
     return tabular(request.headers.get("accept", ""), rows) or page.answer(rows)
 

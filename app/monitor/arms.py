@@ -68,6 +68,10 @@ class Arm:
         """Give the name under which the periods of a version are kept, if not those of the arm's own."""
         return Strand(self.model_id, self.version if version is None else version, self.baseline_id, self.length_us)
 
+    def instant(self, start_us: int) -> int:
+        """Give the instant at which a window, day or week begins."""
+        return start_us if self.period is None else self.period.begins(start_us)
+
     def expected_rows(self, chunk: WindowCounts) -> Starts:
         """Give the rows by which the volume of windows is judged: local days of 23 and 25 hours are no others."""
         return chunk.rows if self.period is None else self.period.whole(chunk.starts, chunk.rows)
@@ -134,6 +138,15 @@ def rolled_arms(service: Service, read: Connection, watched: Watched, version: s
             )
         )
     return [arm for arm in found if len(arm.starts)]
+
+
+def walked_arms(
+    service: Service, read: Connection, watched: Watched, version: str, *, period: Period | None
+) -> list[Arm]:
+    """List what is walked of a version: its closed windows, or the closed days or weeks that they roll up to."""
+    if period is None:
+        return arms_of(service, read, watched, version)
+    return rolled_arms(service, read, watched, version, period=period)
 
 
 def periods_of(watched: Watched) -> tuple[Period, ...]:

@@ -9,18 +9,20 @@ import numpy as np
 from app.drift.context import WEEK_US, monday_us
 from app.drift.episodes import Episode, grouped
 from app.drift.evidence import MONTH_US
+from app.drift.period import Period
 from app.drift.replay import State, walk
 from app.errors import Refused
-from app.monitor.arms import Arm, arms_of, counted
+from app.monitor.arms import Arm, counted, walked_arms
 from app.monitor.catalog import Watched
-from app.monitor.configuration import changed
+from app.monitor.configuration import Configuration, changed
 from app.monitor.crossing import crossed
 from app.monitor.fitting import fit_week
+from app.monitor.incidents import CRITICAL, WARNING
 from app.monitor.instants import instant_text, read_instant
 from app.monitor.judged import entries
-from app.monitor.lines import Lines
-from app.monitor.rulebook import Rulebook, budget_line
+from app.monitor.rulebook import Rulebook
 from app.monitor.service import Service
+from app.monitor.terms import configuration_of, period_of, terms
 from app.monitor.thresholds import check_threshold
 from app.storage import received, thresholds
 from app.storage.database import Connection
@@ -31,12 +33,16 @@ READ_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A range of window starts and the settings to try; the settings in force where nothing is given."""
+    """A range of window starts and the settings to try; the settings in force where nothing is given.
+
+    `window` asks for days or weeks in place of the model's own windows.
+    """
 
     from_us: int | None
     to_us: int | None
     pages_per_month: float | None
     thresholds: tuple[StoredThreshold, ...]
+    window: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ def question(document: Mapping[str, Any]) -> Question:
             )
             for one in document.get("thresholds") or ()
         ),
+        window=document.get("window"),
     )
 
 
@@ -73,6 +80,7 @@ def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, o
     if asked.pages_per_month is not None:
         budget = {"alert_budget": {"pages_per_month": asked.pages_per_month}}
         watched = replace(watched, configuration=changed(watched.configuration, budget))
+    period = period_of(watched, asked.window)
     with service.database.snapshot(deadline_s=READ_S) as read:
         stored = {(one.statistic, one.feature, one.version): one for one in thresholds.listed(read, watched.id)}
         stored |= {(one.statistic, one.feature, one.version): one for one in asked.thresholds}
@@ -80,49 +88,46 @@ def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, o
         runs = [
             run
             for version in received.versions(read, watched.id)
-            for run in _runs(service, read, watched, version, stored=lines)
+            for run in _runs(service, read, watched, version, stored=lines, period=period)
         ]
-        runs += _rehearsal(service, read, watched, asked, stored=lines)
-    return _answer(watched, runs, asked)
+        runs += _rehearsal(service, read, watched, asked, stored=lines, period=period)
+    severity = CRITICAL if period is None else WARNING
+    return _answer(configuration_of(watched, period), runs, asked, severity=severity)
 
 
-def _runs(
+def _runs(  # noqa: PLR0913 - whose windows, and how they are judged
     service: Service,
     read: Connection,
     watched: Watched,
     version: str,
     *,
     stored: Sequence[StoredThreshold],
+    period: Period | None,
 ) -> Iterator[Run]:
-    arms = arms_of(service, read, watched, version)
+    arms = walked_arms(service, read, watched, version, period=period)
     for position, arm in enumerate(arms):
-        rulebook = _rulebook(service, watched, arm, stored)
         end = None if position + 1 == len(arms) else int(arms[position + 1].starts[0])
-        yield _run(read, arm, rulebook, end_us=end)
+        yield _run(read, arm, terms(service, watched, arm, stored), end_us=end)
 
 
-def _rulebook(service: Service, watched: Watched, arm: Arm, stored: Sequence[StoredThreshold]) -> Rulebook:
-    page = budget_line(watched.configuration, len(arm.baseline.features))
-    return Rulebook.of(
-        watched.configuration,
-        arm.baseline,
-        lines=Lines(stored, page=page),
-        version=arm.version,
-        min_rows=service.policy.min_rows,
-    )
-
-
-def _rehearsal(
-    service: Service, read: Connection, watched: Watched, asked: Question, *, stored: Sequence[StoredThreshold]
+def _rehearsal(  # noqa: PLR0913 - as _runs
+    service: Service,
+    read: Connection,
+    watched: Watched,
+    asked: Question,
+    *,
+    stored: Sequence[StoredThreshold],
+    period: Period | None,
 ) -> list[Run]:
     """Walk the active baseline's own windows, each week judged by the others, if the range reaches back to them."""
     if not watched.schedule or asked.from_us is None:
         return []
     baseline_id = watched.activation(service.now_us()).baseline_id
-    arm = Arm.of_baseline(read, watched.id, baseline_id, service.catalog.baseline(baseline_id))
-    if not len(arm.starts) or asked.from_us > int(arm.starts[-1]):
+    baseline = service.catalog.baseline(baseline_id)
+    arm = Arm.of_baseline(read, watched.id, baseline_id, baseline, period=period)
+    if not len(arm.starts) or asked.from_us > arm.instant(int(arm.starts[-1])):
         return []
-    return [_run(read, arm, _rulebook(service, watched, arm, stored), end_us=None)]
+    return [_run(read, arm, terms(service, watched, arm, stored), end_us=None)]
 
 
 def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, end_us: int | None) -> Run:
@@ -136,9 +141,16 @@ def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, end_us: int | None) 
         judged += seen
         at = end
     found = tuple(
-        replace(one, end_us=end_us) if one.end_us is None and end_us is not None else one for one in state.episodes
+        replace(
+            one,
+            start_us=arm.instant(one.start_us),
+            end_us=end if end is None else arm.instant(end),
+        )
+        for one in state.episodes
+        for end in [end_us if one.end_us is None else one.end_us]
     )
-    return Run(arm.version, rulebook.names, starts, np.concatenate(judged), found)
+    instants = np.array([arm.instant(start) for start in starts.tolist()], np.int64)
+    return Run(arm.version, rulebook.names, instants, np.concatenate(judged), found)
 
 
 def _week(  # noqa: PLR0913 - one week depends on all of them
@@ -169,8 +181,8 @@ def _week(  # noqa: PLR0913 - one week depends on all of them
     return state, judged
 
 
-def _answer(watched: Watched, runs: Sequence[Run], asked: Question) -> dict[str, object]:
-    length = watched.configuration.window
+def _answer(configuration: Configuration, runs: Sequence[Run], asked: Question, *, severity: str) -> dict[str, object]:
+    length = configuration.window
     names = sorted({name for run in runs for name in run.names})
     shown: dict[str, object] = {}
     first, last = _span(runs, asked, length)
@@ -194,14 +206,14 @@ def _answer(watched: Watched, runs: Sequence[Run], asked: Question) -> dict[str,
             "windows": windows_,
             "firings": len(found),
             "time_in_alarm": in_alarm / windows_ if windows_ else 0.0,
-            "episodes": [_episode(one) for one in sorted(found, key=lambda one: (one.start_us, one.version))],
+            "episodes": [_episode(one, severity) for one in sorted(found, key=lambda one: (one.start_us, one.version))],
         }
     months = max((last - first) / MONTH_US, length / MONTH_US) if runs else 1.0
     return {
         "from": instant_text(first),
         "to": instant_text(last),
         "features": shown,
-        "expected_pages_per_month": watched.configuration.pages_per_month,
+        "expected_pages_per_month": configuration.pages_per_month,
         "observed_pages_per_month": len(groups) / months,
     }
 
@@ -215,12 +227,12 @@ def _span(runs: Sequence[Run], asked: Question, length: int) -> tuple[int, int]:
     return first, last
 
 
-def _episode(one: Episode) -> dict[str, object]:
+def _episode(one: Episode, severity: str) -> dict[str, object]:
     return {
         "start": instant_text(one.start_us),
         "end": None if one.end_us is None else instant_text(one.end_us),
         "version": one.version,
         "statistic": one.statistic,
-        "severity": "critical",
+        "severity": severity,
         "peak": one.peak,
     }

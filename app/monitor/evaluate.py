@@ -9,7 +9,7 @@ import numpy as np
 
 from app import failpoints
 from app.drift.period import Period
-from app.monitor.arms import arms_of, closed_before, periods_of, rolled_arms
+from app.monitor.arms import closed_before, periods_of, walked_arms
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
@@ -133,11 +133,7 @@ def _step(
         if not take_turn(conn, watched.id, wait=wait):
             raise TakenError
         with service.database.snapshot(deadline_s=TURN_S) as read:
-            arms = (
-                arms_of(service, read, watched, version)
-                if period is None
-                else rolled_arms(service, read, watched, version, period=period)
-            )
+            arms = walked_arms(service, read, watched, version, period=period)
             stored = thresholds.listed(read, watched.id)
             for arm in arms:
                 rulebook = terms(service, watched, arm, stored)

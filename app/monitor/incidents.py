@@ -5,7 +5,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 from app.drift.episodes import Episode, grouped
-from app.drift.period import Period
 from app.monitor.arms import Arm
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import EVER_US
@@ -24,7 +23,7 @@ def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm
 
     Those of days and weeks are no pages, and are kept by the instants at which their days begin and end.
     """
-    period, length_us = arms[0].period, arms[0].length_us
+    arm, length_us = arms[0], arms[0].length_us
     prefix = prefix_of(length_us)
     found = grouped(standing(conn, arms), length_us=length_us or watched.configuration.window)
     known = {one.id: one.top_bins for one in episodes.listed(conn, watched.id, version=version, length_us=length_us)}
@@ -34,9 +33,9 @@ def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm
             version=one.version,
             feature=one.feature,
             statistic=one.statistic,
-            severity=WARNING if period else CRITICAL,
-            start_us=instant_of(period, one.start_us),
-            end_us=None if one.end_us is None else instant_of(period, one.end_us),
+            severity=WARNING if arm.period else CRITICAL,
+            start_us=arm.instant(one.start_us),
+            end_us=None if one.end_us is None else arm.instant(one.end_us),
             peak=one.peak,
             cause=one.cause,
             group=prefix + one.group,
@@ -46,11 +45,6 @@ def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm
         for one in found
     ]
     episodes.replace(conn, watched.id, version, episodes=stored, since_us=EVER_US, length_us=length_us)
-
-
-def instant_of(period: Period | None, start_us: int) -> int:
-    """Give the instant at which a window, day or week begins."""
-    return start_us if period is None else period.begins(start_us)
 
 
 def standing(conn: Connection, arms: Sequence[Arm]) -> list[Episode]:

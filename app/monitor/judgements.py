@@ -1,16 +1,20 @@
 """Episodes as they are read, and what people say of them."""
 
+from app.durations import format_duration
 from app.errors import NotFound
 from app.monitor.catalog import Watched
 from app.monitor.gauges import publish
 from app.monitor.instants import instant_text
 from app.monitor.models import Author
 from app.monitor.service import Service
-from app.storage import audit, episodes, exposition, scores
+from app.monitor.terms import period_of
+from app.storage import audit, episodes, exposition, rollups, scores
 from app.storage.episodes import Episode
 
+ALL = "all"
 
-def document(episode: Episode) -> dict[str, object]:
+
+def document(episode: Episode, watched: Watched) -> dict[str, object]:
     """Write an episode as it is read."""
     return {
         "id": episode.id,
@@ -26,6 +30,7 @@ def document(episode: Episode) -> dict[str, object]:
         "top_bins": list(episode.top_bins),
         "verdict": episode.verdict,
         "note": episode.note,
+        "window": format_duration(episode.length_us or watched.configuration.window),
     }
 
 
@@ -37,11 +42,16 @@ def listed(  # noqa: PLR0913 - the filters of the contract
     to_us: int | None,
     feature: str | None,
     version: str | None,
+    window: str | None = None,
 ) -> list[dict[str, object]]:
-    """List a model's episodes, oldest first."""
+    """List a model's episodes, oldest first: of its own windows, of days or weeks, or `all`."""
+    period = None if window == ALL else period_of(watched, window)
+    length_us = None if window == ALL else 0 if period is None else period.length_us
     with service.database.snapshot() as conn:
-        found = episodes.listed(conn, watched.id, from_us=from_us, to_us=to_us, feature=feature, version=version)
-    return [document(one) for one in found]
+        found = episodes.listed(
+            conn, watched.id, from_us=from_us, to_us=to_us, feature=feature, version=version, length_us=length_us
+        )
+    return [document(one, watched) for one in found]
 
 
 def give(  # noqa: PLR0913 - a verdict, on what and whose
@@ -53,7 +63,12 @@ def give(  # noqa: PLR0913 - a verdict, on what and whose
         before = episodes.find(conn, watched.id, episode_id)
         if before is None:
             raise NotFound("unknown-episode", f"the model has no episode {episode_id[:64]!r}")
-        newest = {one.version: one.start_us for one in scores.newest(conn).get(watched.id, [])}
+        scored = (
+            rollups.newest_scores(conn, watched.id, before.length_us)
+            if before.length_us
+            else scores.newest(conn).get(watched.id, [])
+        )
+        newest = {one.version: one.start_us for one in scored}
         after = episodes.judge(
             conn,
             watched.id,
@@ -75,4 +90,4 @@ def give(  # noqa: PLR0913 - a verdict, on what and whose
         )
         exposition.bump(conn)
     publish(service)
-    return document(before if after is None else after)
+    return document(before if after is None else after, watched)

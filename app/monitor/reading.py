@@ -8,6 +8,7 @@ import numpy as np
 from app.drift.baseline import Baseline
 from app.drift.novelty import Novelty
 from app.drift.scores import Statistic
+from app.durations import format_duration
 from app.errors import NotFound
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
@@ -15,23 +16,35 @@ from app.monitor.instants import instant_text
 from app.monitor.judged import HIDDEN, INSUFFICIENT_ROWS, STATUSES
 from app.monitor.lines import Lines
 from app.monitor.novelty import told
-from app.monitor.rulebook import budget_line
+from app.monitor.rolled import rolled_scores, rolled_windows
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.monitor.standing import resolved
+from app.monitor.terms import configuration_of, lines_for, period_of
 from app.storage import baselines, novelties, scores, thresholds, windows
 from app.storage.scores import ScoredWindow
 from app.wire.partition import described
 
 
-def list_windows(
-    service: Service, watched: Watched, *, from_us: int | None, to_us: int | None, version: str | None
+def list_windows(  # noqa: PLR0913 - what a reader may ask
+    service: Service,
+    watched: Watched,
+    *,
+    from_us: int | None,
+    to_us: int | None,
+    version: str | None,
+    window: str | None = None,
 ) -> list[dict[str, object]]:
-    """List the windows that hold rows, consistent with every receipt already sent."""
+    """List the windows that hold rows, consistent with every receipt already sent; or the days or weeks asked for."""
     length = watched.configuration.window
-    with service.database.snapshot() as conn:
-        rows = windows.listed(conn, watched.id, from_us=from_us, to_us=to_us, version=version)
     now_us = service.now_us() - service.policy.close_delay_us
+    period = period_of(watched, window)
+    with service.database.snapshot() as conn:
+        if period is not None:
+            return rolled_windows(
+                conn, watched.id, period, from_us=from_us, to_us=to_us, version=version, now_us=now_us
+            )
+        rows = windows.listed(conn, watched.id, from_us=from_us, to_us=to_us, version=version)
     merged: dict[tuple[int, str], dict[str, object]] = {}
     for row in rows:
         scored = row.scored_revision >= row.revision and not row.unfolded_rows and row.revision > 0
@@ -109,22 +122,27 @@ def list_scores(  # noqa: PLR0913 - what a reader may ask
     from_us: int | None,
     to_us: int | None,
     version: str | None,
+    window: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Give the stored scores, ordered by start, version, feature and statistic."""
+    """Give the stored scores, ordered by start, version, feature and statistic; or those of days or weeks."""
+    period = period_of(watched, window)
+    statistics = None if statistic is None else [statistic]
     with service.database.snapshot() as conn:
-        scored = scores.listed(
-            conn,
-            watched.id,
-            from_us=from_us,
-            to_us=to_us,
-            version=version,
-            statistics=None if statistic is None else [statistic],
-        )
         stored = thresholds.listed(conn, watched.id)
-    for window in sorted(scored, key=lambda one: (one.start_us, one.version, one.baseline_id)):
-        baseline = service.catalog.baseline(window.baseline_id)
-        lines = Lines(stored, page=budget_line(watched.configuration, len(baseline.features)))
-        yield from _rows(baseline, window, lines=lines, feature=feature)
+        scored = (
+            scores.listed(conn, watched.id, from_us=from_us, to_us=to_us, version=version, statistics=statistics)
+            if period is None
+            else rolled_scores(
+                conn, watched.id, period, from_us=from_us, to_us=to_us, version=version, statistics=statistics
+            )
+        )
+    configuration = configuration_of(watched, period)
+    told = {} if period is None else {"window": format_duration(period.length_us)}
+    for one in sorted(scored, key=lambda one: (one.start_us, one.version, one.baseline_id)):
+        baseline = service.catalog.baseline(one.baseline_id)
+        lines = lines_for(configuration, baseline, stored, period=period)
+        for row in _rows(baseline, one, lines=lines, feature=feature):
+            yield row | told
 
 
 def _rows(baseline: Baseline, window: ScoredWindow, *, lines: Lines, feature: str | None) -> Iterator[dict[str, Any]]:

@@ -9,9 +9,14 @@ import pytest
 
 from app.drift.context import DAY_US, HOUR_US, WEEK_US
 from app.drift.period import Period
+from app.errors import Refused
+from app.monitor import judgements, reading, status
+from app.monitor.backtest import backtest, question
 from app.monitor.evaluate import evaluate_now, evaluate_rollups
+from app.monitor.instants import instant_text
+from app.monitor.terms import period_of
 from app.storage import episodes, rollups
-from monitor.desk import MONDAY, Desk
+from monitor.desk import AUTHOR, MONDAY, Desk
 
 ROWS = 3
 REFERENCE = 8
@@ -155,6 +160,88 @@ def test_pieces_and_late_hours_give_the_same_digits(sparse: Desk) -> None:
     _deliver(sparse, traffic, late[::-1] if len(late) == 1 else late, batch="late")
     evaluate_now(sparse.service, sparse.watched)
     assert [_rolled(sparse, DAY_US), _rolled(sparse, WEEK_US), _episodes(sparse, DAY_US)] == expected
+
+
+def test_backtest_equals_what_was_found_live(sparse: Desk) -> None:
+    """Days and weeks are replayed to the episodes that were found, in a range and in the baseline's own time too."""
+    traffic = _broken(sparse, _traffic(sparse, 4 * WEEK), WEEK, WEEK + 100)
+    for first, last in ((0, 2 * WEEK + 13), (2 * WEEK + 13, 4 * WEEK)):
+        _deliver(sparse, traffic, range(first, last), batch=f"{first}")
+        evaluate_now(sparse.service, sparse.watched)
+    listed = judgements.listed(
+        sparse.service, sparse.watched, from_us=None, to_us=None, feature=None, version=None, window="1d"
+    )
+    live = [
+        (one["feature"], one["statistic"], one["severity"], one["start"], one["end"], one["peak"]) for one in listed
+    ]
+    assert live
+    answer: Any = backtest(sparse.service, sparse.watched, question({"from": instant_text(MONDAY), "window": "1d"}))
+    told = [
+        (name, one["statistic"], one["severity"], one["start"], one["end"], one["peak"])
+        for name, own in answer["features"].items()
+        for one in own["episodes"]
+    ]
+    assert sorted(told, key=str) == sorted(live, key=str)
+    assert answer["features"]["x"]["windows"] == REFERENCE * 7 - 1 + 4 * 7
+    own: Any = backtest(sparse.service, sparse.watched, question({"window": "1h"}))
+    assert own["features"] == backtest(sparse.service, sparse.watched, question({}))["features"]
+
+
+def test_days_are_read_by_their_instants(sparse: Desk) -> None:
+    """Windows, scores and episodes of days begin at local midnight; without the word nothing of them is told."""
+    traffic = _broken(sparse, _traffic(sparse, 3 * WEEK), WEEK, WEEK + 100)
+    _deliver(sparse, traffic, range(3 * WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    told = {"from_us": None, "to_us": None, "version": None}
+    service, watched = sparse.service, sparse.watched
+    days = reading.list_windows(service, watched, **told, window="1d")
+    assert [day["start"] for day in days[:2]] == ["2025-09-28T04:00:00Z", "2025-09-29T04:00:00Z"]
+    assert {day["status"] for day in days[1:-1]} == {"scored"}
+    assert {len(reading.list_windows(service, watched, **told, window=name)) for name in (None, "1h")} == {3 * WEEK}
+    scored = list(reading.list_scores(service, watched, feature="x", statistic="evidence", **told, window="7d"))
+    assert [row["window"] for row in scored] == ["1w", "1w", "1w"]
+    assert [row["window_start"][:16] for row in scored] == ["2025-09-29T04:00", "2025-10-06T04:00", "2025-10-13T04:00"]
+    own = list(reading.list_scores(service, watched, feature="x", statistic="evidence", **told))
+    assert len(own) == 3 * WEEK
+    assert "window" not in own[0]
+    assert judgements.listed(service, watched, feature=None, **told) == []
+    every = judgements.listed(service, watched, feature=None, **told, window="all")
+    assert {one["window"] for one in every} == {"1d"}
+    said = judgements.give(service, "m", str(every[0]["id"]), verdict="normal", note=None, author=AUTHOR)
+    assert said["verdict"] == "normal"
+    part = reading.list_windows(
+        service, watched, from_us=LIVE + 4 * HOUR_US, to_us=LIVE + 29 * HOUR_US, version=None, window="1d"
+    )
+    assert [day["start"] for day in part] == [instant_text(LIVE + 4 * HOUR_US), instant_text(LIVE + 28 * HOUR_US)]
+
+
+def test_status_tells_of_days(sparse: Desk) -> None:
+    """Hours of three rows are too few, days are not; an episode of days is a warning; weeks tell what they lack."""
+    _deliver(sparse, _broken(sparse, _traffic(sparse, 2 * WEEK), WEEK, 2 * WEEK), range(2 * WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    told: Any = status.document(sparse.service, sparse.watched)
+    version = told["versions"]["default"]
+    assert {one["status"] for one in version["features"].values()} == {"insufficient_rows"}
+    day, week = version["rollups"]["1d"], version["rollups"]["1w"]
+    assert {name: one["status"] for name, one in day["features"].items()} == {"x": "warning", "colour": "ok"}
+    assert day["features"]["x"]["cause"] == "nulls"
+    assert day["rows"] == 20 * ROWS
+    assert week["features"]["x"]["status"] == "calibrating"
+    assert week["features"]["x"]["missing"] == "23 more reference windows with at least 30 rows"
+
+
+def test_no_other_lengths(desk: Desk) -> None:
+    """Only the model's own windows and what is longer of days and weeks."""
+    desk.configure(window="1h")
+    assert period_of(desk.watched, "60m") is None
+    for window in ("2d", "30m", "day", "", "1 d"):
+        with pytest.raises(Refused, match="are 1h, 1d, 1w"):
+            period_of(desk.watched, window)
+    desk.name = "daily"
+    desk.configure(window="1d", late_horizon="1h")
+    assert period_of(desk.watched, "24h") is None
+    with pytest.raises(Refused, match="are 1d, 1w"):
+        period_of(desk.watched, "1h")
 
 
 def test_another_zone_makes_other_days(sparse: Desk) -> None:
