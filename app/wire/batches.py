@@ -1,11 +1,12 @@
 """The columns of one Arrow record batch, of which those that hold plain numbers are read all at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from app.drift.columns import Block
 from app.wire.table import RawColumn
@@ -25,6 +26,7 @@ PLAIN: Final = tuple(
         pa.uint8(),
     )
 )
+INTEGERS: Final = frozenset(PLAIN[2:])
 
 
 class BatchColumns(Mapping[str, RawColumn]):
@@ -46,9 +48,24 @@ class BatchColumns(Mapping[str, RawColumn]):
         return len(self._places)
 
     @cached_property
+    def kinds(self) -> list[int]:
+        """The id of each column's type."""
+        return [kind.id for kind in self._batch.schema.types]
+
+    @cached_property
+    def integers(self) -> frozenset[str]:
+        """The columns of integers."""
+        return frozenset(name for name, kind in zip(self._places, self.kinds, strict=True) if kind in INTEGERS)
+
+    def taken(self, names: Sequence[str], rows: NDArray[np.int64]) -> Any:
+        """Give some rows of some columns as a batch of their own."""
+        some = self._batch.select([self._places[name] for name in names])
+        return some.take(pa.array(rows))
+
+    @cached_property
     def block(self) -> Block | None:
         """The columns of numbers without a null; numbers of any kind become doubles as Arrow and numpy both cast."""
-        kinds = [kind.id for kind in self._batch.schema.types] if self._batch.num_rows else []
+        kinds = self.kinds if self._batch.num_rows else []
         alike = [[n for n, kind in enumerate(kinds) if kind == plain] for plain in PLAIN if plain in kinds]
         parts = [part for part in (self._part(places) for places in alike) if part is not None]
         if not parts:

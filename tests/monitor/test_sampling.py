@@ -149,6 +149,28 @@ def test_values_are_kept_as_they_came(count: int) -> None:
         assert [type(value) for value in found.columns["w"]] == [int] * count
 
 
+def test_integers_beyond_doubles_are_kept() -> None:
+    """In an Arrow batch, whose numbers are kept as doubles side by side, too; and NaN is not null."""
+    columns = {
+        "big": pa.array([2**53 + 1, 1, 2**63 - 1]),
+        "unsigned": pa.array([2**64 - 1, 0, 1], pa.uint64()),
+        "small": pa.array([-1, 2, 3], pa.int8()),
+        "half": pa.array([0.5, float("nan"), -0.0], pa.float32()),
+        "nan": pa.array([None, float("nan"), 1.0]),
+        "when": pa.array([0, 1, None], pa.timestamp("ns", "UTC")),
+    }
+    table = decode(_arrow(columns), "application/vnd.apache.arrow.stream")
+    found = unpacked(packed_rows(table, ["small", *columns], [2, 0, 1])).columns
+    assert [found[name] for name in ("big", "unsigned", "small")] == [
+        [2**63 - 1, 2**53 + 1, 1],
+        [1, 2**64 - 1, 0],
+        [3, -1, 2],
+    ]
+    assert str(found["half"]) == "[-0.0, 0.5, nan]"
+    assert str(found["nan"]) == "[1.0, None, nan]"
+    assert [value and value.isoformat() for value in found["when"]] == [None] + ["1970-01-01T00:00:00+00:00"] * 2
+
+
 def test_cells_of_csv_are_read_as_their_features_say() -> None:
     """Numbers where they are some, the text that stands there where not, nulls where cells are empty."""
     table = decode(b"timestamp,x,c\n1000,1.5,7\n1001,oops,\n1002,,b\n", "text/csv")
