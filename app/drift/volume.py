@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from app.drift import tail, wobble
+from app.drift import special, tail, wobble
 from app.drift.autocorrelation import factor
 from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
 from app.drift.context import DAY_US, LEVELS, Grid
@@ -21,7 +21,11 @@ _UNORDERED: Final = 9.0
 
 @dataclass(frozen=True, slots=True)
 class VolumeCalibration:
-    """Mean rows and number of reference windows of every slot, (slots,), and how log rows vary around them."""
+    """Mean rows and number of reference windows of every slot, (slots,), and how log rows vary around them.
+
+    No reference is taken for calmer than rows that arrive independently, by Poisson's law: one that a schedule makes
+    has the same number in each window, and every other number would be without example.
+    """
 
     mean: Floats
     windows: Floats
@@ -38,7 +42,8 @@ class VolumeCalibration:
         steps = np.diff(np.log(self.mean + 0.5), append=np.log(self.mean[:1] + 0.5))
         lasting = self.lasting + _UNORDERED * part * np.mean(steps * steps)
         logs = _log_score(rows, mean, windows, sampling=self.sampling, lasting=lasting)
-        p = self.tail.p(logs[:, None])[:, 0]
+        y, e = _terms(rows, mean, windows)
+        p = np.maximum(self.tail.p(logs[:, None])[:, 0], special.erfc(np.sqrt(y / e / 2.0)))
         small = np.abs(np.log((rows + 0.5) / (mean + 0.5))) < _SMALL
         return np.where(windows > 0, np.where(small, 1.0, p), np.nan)
 
@@ -49,7 +54,8 @@ class VolumeCalibration:
             return 0.0, np.inf
         e = (1.0 + 1.0 / windows) / (mean + 0.5)
         variance = float(self.sampling[0]) * e + float(self.lasting[0])
-        reach = float(np.sqrt(np.exp(self.tail.score(np.array([p]))[0]) * variance))
+        calm = float(special.erfcinv(p) * np.sqrt(2.0 * e))
+        reach = max(float(np.sqrt(np.exp(self.tail.score(np.array([p]))[0]) * variance)), calm)
         reach = min(max(reach, _SMALL), _FAR)
         fewest, most = float(np.exp(-reach)), float(np.exp(reach))
         return max((mean + 0.5) * fewest - 0.5, 0.0), (mean + 0.5) * most - 0.5
