@@ -30,6 +30,9 @@ RETIRED_US = 7 * DAY_US
 FRESH = 10
 """The last row on the page is never older than this part of the silence that would page."""
 
+_PAGE = (str(Statistic.EVIDENCE), "critical")
+"""The line that is off while an episode is open that a person called normal: its page ends, evidence is shown on."""
+
 
 def publish(service: Service) -> None:
     """Render the drift series anew; the next scrape shows them, and never an older state after a newer one."""
@@ -85,6 +88,9 @@ def _versions(service: Service, conn: Connection, watched: Watched, entry: Entry
         baseline = service.catalog.baseline(scored.baseline_id)
         lines = Lines(entry.thresholds, page=budget_line(watched.configuration, len(baseline.features)))
         episodes_of = running.get(version, [])
+        normal = frozenset[str]().union(*(one.normal() for one in paged.get(version, ())))
+        paging = [one for one in episodes_of if one.id not in normal]
+        unlined = {one.feature for one in episodes_of if one.id in normal and one.statistic == Statistic.EVIDENCE}
         standings = features(
             baseline,
             window,
@@ -99,7 +105,13 @@ def _versions(service: Service, conn: Connection, watched: Watched, entry: Entry
             version,
             features=[
                 FeatureView(
-                    one.name, one.status, one.scored, one.scores, one.lines, one.mean, distinct=different.get(one.name)
+                    one.name,
+                    one.status,
+                    one.scored,
+                    one.scores,
+                    {**one.lines, _PAGE: None} if one.name in unlined else one.lines,
+                    one.mean,
+                    distinct=different.get(one.name),
                 )
                 for one in standings
             ],
@@ -109,8 +121,10 @@ def _versions(service: Service, conn: Connection, watched: Watched, entry: Entry
             volume_thresholds=resolved(lines, volume, 0, statistic=Statistic.VOLUME, feature="", version=version),
             last_row_us=entry.received.get(version),
             silence_us=silence_us(service, watched, scored.baseline_id),
-            episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in episodes_of],
-            incidents=[IncidentView(one.feature, one.statistic, one.start_us) for one in paged.get(version, ())],
+            episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in paging],
+            incidents=[
+                IncidentView(one.feature, one.statistic, one.start_us) for one in paged.get(version, ()) if one.pages()
+            ],
             expectations=promised.get(version, ()),
         )
 

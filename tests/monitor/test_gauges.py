@@ -11,10 +11,12 @@ from sqlalchemy import Engine, event
 from app.drift.context import HOUR_US
 from app.monitor.evaluate import fold_all
 from app.monitor.gauges import SHORTEST_SILENCE_US, outdated, publish
+from app.monitor.judgements import give
 from app.monitor.thresholds import put
 from app.storage import episodes, models
 from app.storage.episodes import Episode
 from monitor.desk import AUTHOR, MONDAY, Desk
+from monitor.lived import deliver, drawn, nulls
 
 
 def series(desk: Desk) -> dict[str, str]:
@@ -140,3 +142,34 @@ def test_the_budget_counts_incidents(small: Desk) -> None:
             episodes.replace(conn, model.id, version, episodes=found, since_us=0)
     publish(small.service)
     assert float(series(small)['drift_alert_budget_spent_pages{model="m"}']) == 3
+
+
+def paged(desk: Desk) -> dict[str, int]:
+    """How many series of each kind page somebody about x."""
+    shown = [name for name in series(desk) if 'feature="x"' in name]
+    critical = [one for one in shown if 'severity="critical"' in one and 'statistic="evidence"' in one]
+    kinds = ("drift_incident_start_timestamp_seconds", "drift_episode_info", "drift_score_threshold")
+    return {kind: sum(one.startswith(kind) for one in (shown if "incident" in kind else critical)) for kind in kinds}
+
+
+def test_normal_ends_the_page(learnt: Desk) -> None:
+    """What a person calls normal while it goes on pages no longer, is scored on, and pages again as a failure."""
+    deliver(learnt, nulls(learnt, drawn(learnt, 12), 2, 12), 0, 12, batch="storm")
+    learnt.evaluate()
+    publish(learnt.service)
+    assert paged(learnt) == dict.fromkeys(paged(learnt), 1)
+    found = {one.statistic: one for one in learnt.episodes()}
+    assert {(one.feature, one.end_us) for one in found.values()} == {("x", None)}
+    assert len(found) > 1
+
+    def say(verdict: str) -> None:
+        give(learnt.service, "m", found["evidence"].id, verdict=verdict, note=None, author=AUTHOR)
+
+    say("normal")
+    assert paged(learnt) == dict.fromkeys(paged(learnt), 0)
+    assert not any("drift_episode_info" in name for name in series(learnt))
+    name = 'drift_score{model="m",version="default",feature="x",statistic="evidence"}'
+    assert float(series(learnt)[name]) > 1
+    assert [one.end_us for one in learnt.episodes()] == [None] * len(found)
+    say("failure")
+    assert paged(learnt) == dict.fromkeys(paged(learnt), 1)

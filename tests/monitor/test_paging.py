@@ -1,5 +1,6 @@
 """Episodes that belong together are one incident, with one name from beginning to end."""
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
@@ -70,6 +71,33 @@ def test_the_name_outlives_who_gave_it() -> None:
     )
     assert {tuple(named(*story, at=at)) for at in range(20)} == {(("a", "evidence", 0),)}
     assert named(*story, at=20) == []
+
+
+def normal(found: Episode, at: int) -> Episode:
+    """What a person called normal when this window was the newest."""
+    return replace(found, verdict="normal", verdicts=(("failure", 0), ("normal", at)))
+
+
+def paging(*given: Episode) -> list[tuple[str, str]]:
+    """The incidents that page."""
+    return [(one.feature, one.statistic) for one in incidents(given, length_us=1) if one.pages()]
+
+
+def test_normal_is_no_page() -> None:
+    """An incident pages until each of its features was called normal; one word holds for all a feature did before."""
+    whole = episode("a"), episode("a", "null_ratio", start=4), episode("b", start=1)
+    assert paging(*whole) == [("a", "evidence")]
+    assert paging(normal(whole[0], 5), *whole[1:]) == [("a", "evidence")]
+    assert paging(normal(whole[0], 5), whole[1], normal(whole[2], 5)) == []
+    assert paging(normal(whole[0], 5), whole[1], replace(whole[2], end_us=7)) == []
+
+
+def test_what_begins_after_it_was_called_normal() -> None:
+    """It is another incident, of the same feature too, with a name of its own."""
+    settled = normal(episode("a"), 5)
+    assert paging(settled, episode("a", "null_ratio", start=6)) == [("a", "null_ratio")]
+    assert paging(settled, episode("b", start=6, group="a evidence 0")) == [("b", "evidence")]
+    assert paging(replace(settled, verdict="failure"), episode("a", "null_ratio", start=6)) == [("a", "evidence")]
 
 
 def test_a_group_without_a_name() -> None:
