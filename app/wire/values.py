@@ -112,7 +112,10 @@ def _numeric_array(raw: pa.Array, *, text: bool) -> NumericColumn:
         return parse_numbers(as_text(raw), booleans=text)
     if pa.types.is_boolean(kind):
         raw = raw.cast(pa.uint8())
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+    elif pa.types.is_decimal(kind):
+        # Arrow's own cast multiplies by a power of ten that is no double, and misses the nearest by a bit.
+        raw = raw.cast(pa.string())
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         state = np.where(raw.is_null().to_numpy(zero_copy_only=False), np.uint8(NULL), np.uint8(INVALID))
         return NumericColumn(np.zeros(len(raw)), state)
     return _doubles(raw.cast(pa.float64(), safe=False))

@@ -150,6 +150,15 @@ def test_arrow_types(array: pa.Array, read: list[Read]) -> None:
     assert same(rows(numeric(array)), read)
 
 
+@pytest.mark.parametrize("scale", [-3, 0, 1, 2, 5, 18])
+def test_decimals_are_the_nearest_doubles(scale: int) -> None:
+    """A decimal is the double that its text is in any other format, to the last bit."""
+    given = [Decimal(n * 7919).scaleb(-scale) for n in range(-500, 500)]
+    read: list[Read] = [float(value) for value in given]
+    for kind in (pa.decimal128(38, scale), pa.decimal256(70, scale)):
+        assert same(rows(numeric(pa.array(given, kind))), read)
+
+
 def test_share() -> None:
     """Kind inference counts numbers, numeric strings and booleans among what is not null."""
     assert numeric_share([1, "2", True, "x", None, math.nan]) == (4, 5)
