@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -85,6 +86,11 @@ def hit(point: str) -> None:
     """Do what a test wants to happen here."""
     if _armed and drawn(point):
         act(point)
+
+
+def armed(points: Collection[str]) -> bool:
+    """Whether something may happen at one of these points."""
+    return not _armed.keys().isdisjoint(points)
 
 
 def drawn(point: str) -> bool:

@@ -4,13 +4,13 @@ Nothing here waits for another replica: a batch that is being committed elsewher
 sent back. Duplicates are told by the ledger's primary key alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, TextClause, select, text
 
 from app import failpoints
 from app.storage import codec, reservoirs, statements, tables
@@ -92,23 +92,16 @@ def commit_group(
     for delivery in deliveries:
         firsts.setdefault((delivery.model_id, delivery.batch_id), delivery)
     keys = list(firsts)
-    claim = conn.execute(
-        statements.CLAIM,
-        {
-            "seed": statements.BATCH_SEED,
-            "space": Lock.MODEL,
-            "models": [model_id for model_id, _ in keys],
-            "batches": [batch_id for _, batch_id in keys],
-            "distinct": sorted({model_id for model_id, _ in keys}),
-        },
-    ).one()
-    claimed = [key for key, got in zip(keys, claim.claimed, strict=True) if got]
-    steady = set(claim.models)
+    got = conn.execute(statements.CLAIM, claim(keys)).one()
+    claimed = [key for key, mine in zip(keys, got.claimed, strict=True) if mine]
+    steady = set(got.models)
     failpoints.hit("ingest.after_claim")
     entered = _enter(conn, [firsts[key] for key in claimed if key[0] in steady], age_s=stale_after_s)
     failpoints.hit("ingest.after_ledger")
     known = _known(conn, [key for key in claimed if key not in entered])
-    _journal(conn, [firsts[key] for key in claimed if key in entered])
+    added = addition([firsts[key] for key in claimed if key in entered])
+    if added is not None:
+        conn.execute(*added)
     failpoints.hit("ingest.after_journal")
     mine = set(claimed)
     outcomes = []
@@ -117,6 +110,35 @@ def commit_group(
         fate = _outcome(delivery, firsts[key], claimed=key in mine, entered=key in entered, known=known.get(key))
         outcomes.append(fate)
     return outcomes
+
+
+def claim(keys: Collection[_Key]) -> dict[str, Any]:
+    """Fill in the statement that claims batches and their models."""
+    return {
+        "seed": statements.BATCH_SEED,
+        "space": Lock.MODEL,
+        "models": [model_id for model_id, _ in keys],
+        "batches": [batch_id for _, batch_id in keys],
+        "distinct": sorted({model_id for model_id, _ in keys}),
+    }
+
+
+def entry(deliveries: Sequence[Delivery], age_s: float | None) -> dict[str, Any]:
+    """Fill in the statement that enters batches into the ledger."""
+    return {
+        "models": [delivery.model_id for delivery in deliveries],
+        "batches": [delivery.batch_id for delivery in deliveries],
+        "fingerprints": [delivery.fingerprint for delivery in deliveries],
+        "accepted": [delivery.rows_accepted for delivery in deliveries],
+        "late": [delivery.rows_late for delivery in deliveries],
+        "future": [delivery.rows_future for delivery in deliveries],
+        "rejected": [delivery.rows_rejected for delivery in deliveries],
+        "receipts": [delivery.receipt for delivery in deliveries],
+        "backfills": [delivery.backfill for delivery in deliveries],
+        "received": [to_datetime(delivery.received_us) for delivery in deliveries],
+        "revisions": [delivery.model_revision for delivery in deliveries],
+        "age": age_s,
+    }
 
 
 def receipt(conn: Connection, model_id: int, batch_id: str) -> str | None:
@@ -147,23 +169,7 @@ def _outcome(delivery: Delivery, first: Delivery, *, claimed: bool, entered: boo
 def _enter(conn: Connection, deliveries: Sequence[Delivery], *, age_s: float | None) -> set[_Key]:
     if not deliveries:
         return set()
-    rows = conn.execute(
-        statements.ENTER,
-        {
-            "models": [delivery.model_id for delivery in deliveries],
-            "batches": [delivery.batch_id for delivery in deliveries],
-            "fingerprints": [delivery.fingerprint for delivery in deliveries],
-            "accepted": [delivery.rows_accepted for delivery in deliveries],
-            "late": [delivery.rows_late for delivery in deliveries],
-            "future": [delivery.rows_future for delivery in deliveries],
-            "rejected": [delivery.rows_rejected for delivery in deliveries],
-            "receipts": [delivery.receipt for delivery in deliveries],
-            "backfills": [delivery.backfill for delivery in deliveries],
-            "received": [to_datetime(delivery.received_us) for delivery in deliveries],
-            "revisions": [delivery.model_revision for delivery in deliveries],
-            "age": age_s,
-        },
-    )
+    rows = conn.execute(statements.ENTER, entry(deliveries, age_s))
     return {(row.model_id, row.batch_id) for row in rows}
 
 
@@ -192,8 +198,8 @@ def _row(row: Any) -> LedgerRow:
     )
 
 
-def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
-    """Insert one row for each model, baseline, version and window that the deliveries touch, and what they sample."""
+def addition(deliveries: Sequence[Delivery]) -> tuple[TextClause, dict[str, Any]] | None:
+    """Give the statement that stores what deliveries add to each window, and what they sample; None for nothing."""
     touched: dict[tuple[int, int, str, int], list[Delta | Marks]] = {}
     newest: dict[tuple[int, int, str, int], int] = {}
     for delivery in deliveries:
@@ -201,21 +207,19 @@ def _journal(conn: Connection, deliveries: Sequence[Delivery]) -> None:
             key = (delivery.model_id, delta.baseline_id, delta.version, delta.window_start_us)
             touched.setdefault(key, []).append(delta)
             newest[key] = max(newest.get(key, 0), delivery.received_us)
-    if touched:
-        payloads = [summed(deltas) for deltas in touched.values()]
-        novelties = [b"".join([delta.novelties for delta in deltas]) for deltas in touched.values()]
-        offers = [Offer(one.model_id, one.received_us, one.sampled) for one in deliveries if one.sampled]
-        conn.execute(
-            statements.JOURNAL_AND_SAMPLE if offers else statements.JOURNAL,
-            {
-                "models": [key[0] for key in touched],
-                "baselines": [key[1] for key in touched],
-                "versions": [key[2] for key in touched],
-                "starts": [to_datetime(key[3]) for key in touched],
-                "rows": [payload.rows for payload in payloads],
-                "payloads": [codec.encode(payload) for payload in payloads],
-                "received": [to_datetime(newest[key]) for key in touched],
-                "novelties": [noted or None for noted in novelties],
-                **(reservoirs.columns(offers) if offers else {}),
-            },
-        )
+    if not touched:
+        return None
+    payloads = [summed(deltas) for deltas in touched.values()]
+    novelties = [b"".join([delta.novelties for delta in deltas]) for deltas in touched.values()]
+    offers = [Offer(one.model_id, one.received_us, one.sampled) for one in deliveries if one.sampled]
+    return statements.JOURNAL_AND_SAMPLE if offers else statements.JOURNAL, {
+        "models": [key[0] for key in touched],
+        "baselines": [key[1] for key in touched],
+        "versions": [key[2] for key in touched],
+        "starts": [to_datetime(key[3]) for key in touched],
+        "rows": [payload.rows for payload in payloads],
+        "payloads": [codec.encode(payload) for payload in payloads],
+        "received": [to_datetime(newest[key]) for key in touched],
+        "novelties": [noted or None for noted in novelties],
+        **(reservoirs.columns(offers) if offers else {}),
+    }

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 BATCH_SEED: Final = 7
 
-CLAIM: Final = text("""
+_CLAIM: Final = """
 SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
        set_config('statement_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '10s', true),
        ARRAY(SELECT pg_try_advisory_xact_lock(hashtextextended(d.model_id || ':' || d.batch_id, :seed))
@@ -14,9 +14,17 @@ SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', 
              ORDER BY d.n) AS claimed,
        ARRAY(SELECT m FROM unnest(CAST(:distinct AS integer[])) m
              WHERE pg_try_advisory_xact_lock_shared(:space, m)) AS models
-""")
+"""
 
-ENTER: Final = text("""
+CLAIM: Final = text(_CLAIM)
+
+CLAIM_ALL: Final = text(f"""
+SELECT 1 / (true = ALL (claim.claimed) AND cardinality(claim.models) = cardinality(CAST(:distinct AS integer[])))::int
+FROM ({_CLAIM}) AS claim
+""")  # noqa: S608 - of constants
+"""Divides by zero unless every batch and model is claimed."""
+
+_ENTER: Final = """
 INSERT INTO batch_ledger (model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
                           receipt, backfill, received_at)
 SELECT given.model_id, batch_id, fingerprint, rows_accepted, rows_late, rows_future, rows_rejected,
@@ -32,7 +40,15 @@ WHERE CAST(:age AS float) IS NULL OR given.received_at > clock_timestamp() - mak
 ORDER BY given.model_id, batch_id
 ON CONFLICT DO NOTHING
 RETURNING model_id, batch_id
-""")
+"""
+
+ENTER: Final = text(_ENTER)
+
+ENTER_ALL: Final = text(f"""
+WITH entered AS ({_ENTER})
+SELECT 1 / (count(*) = cardinality(CAST(:models AS integer[])))::int FROM entered
+""")  # noqa: S608 - of constants
+"""Divides by zero unless every batch is new, young and binned as its model says."""
 
 _JOURNAL: Final = """
 INSERT INTO delta_journal (model_id, baseline_id, version, window_start, rows, payload, received_at, novelties)

@@ -18,11 +18,23 @@ def hit(point: str, conn: Connection) -> None:
     driver.pgconn.send_query(b"COMMIT")
     while driver.pgconn.flush():
         pass
+    if _act(point, driver):
+        while driver.pgconn.get_result() is not None:
+            pass
+
+
+def cut(point: str, driver: psycopg.Connection) -> None:
+    """Do what a test wants to happen while an answer is on its way; an error cuts the connection."""
+    if failpoints.drawn(point):
+        _act(point, driver)
+
+
+def _act(point: str, driver: psycopg.Connection) -> bool:
+    """Tell whether an answer may still come."""
     try:
         failpoints.act(point)
     except Unavailable:
         with socket.socket(fileno=os.dup(driver.fileno())) as connection:
             connection.shutdown(socket.SHUT_RDWR)
-        return
-    while driver.pgconn.get_result() is not None:
-        pass
+        return False
+    return True

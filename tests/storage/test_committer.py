@@ -17,10 +17,12 @@ from storage.books import NOW_US, delivery, delta, kill_backend, stocked
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture
-def flusher(database: Database) -> Iterator[GroupCommitter]:
-    """A started group committer."""
+@pytest.fixture(params=["swift", "careful"])
+def flusher(database: Database, request: pytest.FixtureRequest) -> Iterator[GroupCommitter]:
+    """A started group committer, with and without the short way."""
     group = GroupCommitter(database)
+    if request.param == "careful":
+        group._repeated = 2**31
     group.start()
     yield group
     group.close()
@@ -84,6 +86,7 @@ def test_a_lost_connection_is_tried_again(
             kill_backend(database, conn)
         return outcomes
 
+    flusher._repeated = 2**31
     monkeypatch.setattr(committer, "commit_group", killed)
     assert flusher.submit(delivery(model, "b", delta(info))).result(30).result is Result.STORED
     with database.snapshot() as conn:

@@ -1,0 +1,107 @@
+"""A group of new batches, committed in one round trip; any other group is left as it was for the careful way."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import TextClause
+
+from app.storage import arrays, ledger, statements, unanswered
+from app.storage.arrays import Parameter
+from app.storage.database import Connection
+from app.storage.failures import is_lost, outcome_unknown
+from app.storage.ledger import Delivery
+from app.storage.pipeline import Step, StepError, run
+from app.storage.types import to_us
+
+_NAME: Final = re.compile(r"(?<!:):(\w+)")
+_FALSE: Final = "22012"
+"""The SQLSTATE by which a statement says that a group is not all new."""
+
+
+def _moments(values: Sequence[datetime]) -> Parameter:
+    return arrays.instants([to_us(value) for value in values])
+
+
+_TYPES: Final[Mapping[str, Callable[[Any], Parameter]]] = {
+    "seed": arrays.bigint,
+    "space": arrays.integer,
+    "models": arrays.integers,
+    "batches": arrays.texts,
+    "distinct": arrays.integers,
+    "fingerprints": arrays.octets,
+    "accepted": arrays.bigints,
+    "late": arrays.bigints,
+    "future": arrays.bigints,
+    "rejected": arrays.bigints,
+    "receipts": arrays.texts,
+    "backfills": arrays.booleans,
+    "received": _moments,
+    "revisions": arrays.bigints,
+    "age": arrays.double,
+    "baselines": arrays.integers,
+    "versions": arrays.texts,
+    "starts": _moments,
+    "rows": arrays.bigints,
+    "payloads": arrays.octets,
+    "novelties": arrays.octets,
+    "part_models": arrays.integers,
+    "part_versions": arrays.texts,
+    "part_starts": _moments,
+    "part_places": arrays.integers,
+    "part_hashes": arrays.integers,
+    "part_payloads": arrays.integers,
+    "part_octets": arrays.blob,
+    "part_received": _moments,
+}
+_BEGIN: Final = Step(b"BEGIN")
+_COMMIT: Final = Step(b"COMMIT")
+
+
+@cache
+def _form(statement: TextClause) -> tuple[bytes, tuple[str, ...]]:
+    """Write a statement with numbered parameters; gives their names in that order."""
+    names = tuple(dict.fromkeys(_NAME.findall(statement.text)))
+    numbered = _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", statement.text)
+    return numbered.encode(), names
+
+
+def _step(statement: TextClause, values: Mapping[str, Any]) -> Step:
+    written, names = _form(statement)
+    return Step(written, [_TYPES[name](values[name]) for name in names])
+
+
+def commit_new(conn: Connection, deliveries: Sequence[Delivery], *, stale_after_s: float | None) -> bool:
+    """Commit a group if every batch of it is new, nobody else's, and binned as its model says; False changes nothing.
+
+    Unavailable when the answer is lost, and with it the knowledge of what happened.
+    """
+    driver = conn.connection.driver_connection
+    keys = {(one.model_id, one.batch_id) for one in deliveries}
+    if not isinstance(driver, psycopg.Connection) or len(keys) < len(deliveries):
+        return False
+    steps = [
+        _BEGIN,
+        _step(statements.CLAIM_ALL, ledger.claim(keys)),
+        _step(statements.ENTER_ALL, ledger.entry(deliveries, stale_after_s)),
+    ]
+    added = ledger.addition(deliveries)
+    if added is not None:
+        steps.append(_step(*added))
+    try:
+        run(driver, [*steps, _COMMIT], sent=partial(unanswered.cut, "ingest.commit_sent", driver))
+    except StepError as error:
+        if is_lost(error.cause):
+            conn.invalidate()
+            raise outcome_unknown() from error
+        driver.rollback()
+        if error.cause.sqlstate == _FALSE:
+            return False
+        raise error.cause from error
+    except psycopg.Error as error:
+        conn.invalidate()
+        raise outcome_unknown() from error
+    return True
