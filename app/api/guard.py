@@ -11,8 +11,9 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from app.api.bulk import BulkProtocol
 from app.api.problems import raw_answer
 
 _LINGER_S: Final = 1.0
@@ -54,7 +55,7 @@ class FloodError(Exception):
     """Stops the parser where there is too much: in a head that is too large, or before one request too many."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(BulkProtocol):
     """One connection."""
 
     limits = Limits()
@@ -144,6 +145,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._enter(Phase.NOTHING)
         super().on_message_complete()
 
+    def body_moved(self, size: int) -> None:
+        """Note that a body moves that goes past the parser."""
+        self._moved += size
+
+    def body_complete(self) -> None:
+        """Wait for nothing, as behind any other body."""
+        super().body_complete()
+        self._unparsed = self._left_over = 0
+        self._enter(Phase.NOTHING)
+
     def on_response_complete(self) -> None:
         """Let a client that is still sending hear the answer, but not send for ever."""
         if self._phase is Phase.BODY and not self.pipeline:
@@ -218,6 +229,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
         """Answer in the place of the application, then listen for a moment so that the answer is heard."""
+        self.forget_whole()
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True

@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from app.api.whole import announced
 from app.errors import BadRequest, TooLarge
 from app.monitor.burden import Burden
 
@@ -25,19 +26,26 @@ class Intake:
         """Read a body and carry its bytes until the request is answered; TooLarge, Unavailable beyond the limits."""
         check_length(request, self.max_body_bytes)
         parts: list[bytes] = []
-        size = 0
+        carried = size = 0
         try:
+            promised = announced(request.scope)
+            if promised is not None:
+                self.burden.take(promised[0])
+                carried = promised[0]
+                promised[1]()
             async for part in stream(request):
-                if size + len(part) > self.max_body_bytes:
-                    raise too_large(self.max_body_bytes)
-                self.burden.take(len(part))
-                parts.append(part)
                 size += len(part)
+                if size > self.max_body_bytes:
+                    raise too_large(self.max_body_bytes)
+                if size > carried:
+                    self.burden.take(size - carried)
+                    carried = size
+                parts.append(part)
             whole = b"".join(parts)
             parts.clear()
             yield whole
         finally:
-            self.burden.give(size)
+            self.burden.give(carried)
 
 
 async def stream(request: Request) -> AsyncIterator[bytes]:

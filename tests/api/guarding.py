@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.guard import Limits
+from app.api.guard import Limits, with_limits
 
 LIMITS: Final = Limits(head_bytes=4096, head_s=0.5, bytes_per_second=64 * 1024, connections=20)
 BIG: Final = 32 * 2**20
@@ -60,6 +62,21 @@ class Running:
                 return False
             time.sleep(0.02)
         return True
+
+
+@contextlib.contextmanager
+def serving(app: ASGIApp) -> Iterator[Running]:
+    """Run an application behind the guard on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        config = uvicorn.Config(app, http=with_limits(LIMITS), ws="none", log_config=None, timeout_keep_alive=2)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        try:
+            yield Running(server, bound.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def everything(client: socket.socket) -> bytes:

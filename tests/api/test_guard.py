@@ -2,30 +2,19 @@
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
-from api.guarding import BIG, LIMITS, Running, answer, echo, everything, post, refusal
-from app.api.guard import with_limits
+from api.guarding import BIG, LIMITS, Running, answer, echo, everything, post, refusal, serving
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     """A guarded server on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        config = uvicorn.Config(echo, http=with_limits(LIMITS), ws="none", log_config=None, timeout_keep_alive=2)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            yield Running(server, bound.getsockname()[1])
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serving(echo) as running:
+        yield running
 
 
 @pytest.fixture
