@@ -59,21 +59,24 @@ def _views(service: Service, conn: Connection) -> Iterator[ModelView]:
         entry = entries.get(model.id, Entry())
         watched = Watched(model, restored(model.config), entry.schedule)
         active = baselines.active_at(watched.schedule, now_us)
+        crowd = crowded(entry.received, watched)
         yield ModelView(
             model.name,
             baseline=None if active is None else active.number,
             baseline_created_us=None if active is None else entry.created[active.baseline_id],
             pages_per_month=watched.configuration.pages_per_month,
-            pages_spent=pages_spent(entry.episodes, watched, now_us=now_us),
-            versions=list(_versions(service, conn, watched, entry)),
+            pages_spent=pages_spent(entry.episodes, watched, crowd=crowd, now_us=now_us),
+            versions=list(_versions(service, conn, watched, entry, crowd=crowd)),
         )
 
 
-def _versions(service: Service, conn: Connection, watched: Watched, entry: Entry) -> Iterator[VersionView]:
+def _versions(
+    service: Service, conn: Connection, watched: Watched, entry: Entry, *, crowd: frozenset[str]
+) -> Iterator[VersionView]:
     mine = {window.version: window for window in entry.newest}
     last = judged(conn, watched.id, mine, min_rows=service.policy.min_rows)
     running = by_version(one for one in entry.episodes if one.end_us is None)
-    paged = open_incidents(conn, watched, running)
+    paged = open_incidents(conn, watched, running, crowd=crowd)
     live_us = max(entry.received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
     promised = contracts(conn, watched.id) if entry.contracted else {}
     for version in sorted(mine.keys() | entry.received.keys()):
@@ -121,7 +124,15 @@ def _versions(service: Service, conn: Connection, watched: Watched, entry: Entry
             volume_thresholds=resolved(lines, volume, 0, statistic=Statistic.VOLUME, feature="", version=version),
             last_row_us=entry.received.get(version),
             silence_us=silence_us(service, watched, scored.baseline_id),
-            episodes=[EpisodeView(one.feature, one.statistic, one.severity, one.cause or "mix") for one in paging],
+            episodes=[
+                EpisodeView(
+                    one.feature,
+                    one.statistic,
+                    one.severity if woken_by(one, crowd) else "warning",
+                    one.cause or "mix",
+                )
+                for one in paging
+            ],
             incidents=[
                 IncidentView(one.feature, one.statistic, one.start_us) for one in paged.get(version, ()) if one.pages()
             ],
@@ -164,14 +175,26 @@ def by_version(found: Iterable[Episode]) -> dict[str, list[Episode]]:
     return parted
 
 
-def pages_spent(recent: Iterable[Episode], watched: Watched, *, now_us: int) -> int:
+def crowded(last_us: Mapping[str, int], watched: Watched) -> frozenset[str]:
+    """Name the versions beside which another has rows: how many one of them gets is how traffic is split."""
+    since_us = max(last_us.values(), default=0) - _least_silence_us(watched)
+    busy = {version for version, us in last_us.items() if us >= since_us}
+    return frozenset(version for version in last_us if busy - {version})
+
+
+def woken_by(episode: Episode, crowd: frozenset[str]) -> bool:
+    """Tell whether an episode is worth a page."""
+    return episode.statistic != Statistic.VOLUME or episode.version not in crowd
+
+
+def pages_spent(recent: Iterable[Episode], watched: Watched, *, crowd: frozenset[str], now_us: int) -> int:
     """Count the pages of the last 30 days: one for each incident of a version."""
-    begun = by_version(one for one in recent if one.start_us >= now_us - MONTH_US)
+    begun = by_version(one for one in recent if one.start_us >= now_us - MONTH_US and woken_by(one, crowd))
     return sum(len(incidents(found, length_us=watched.configuration.window)) for found in begun.values())
 
 
 def open_incidents(
-    conn: Connection, watched: Watched, running: Mapping[str, list[Episode]]
+    conn: Connection, watched: Watched, running: Mapping[str, list[Episode]], *, crowd: frozenset[str]
 ) -> dict[str, list[Incident]]:
     """Join the open episodes of each version to incidents, with those that were open before them."""
     if not running:
@@ -179,7 +202,7 @@ def open_incidents(
     since_us = min(one.start_us for found in running.values() for one in found) - MONTH_US
     recent: dict[str, list[Episode]] = {version: [] for version in running}
     for one in episodes.listed(conn, watched.id, from_us=since_us):
-        if one.version in recent:
+        if one.version in recent and woken_by(one, crowd):
             recent[one.version].append(one)
     length_us = watched.configuration.window
     return {

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Engine, event
 
 from app.drift.context import HOUR_US
@@ -173,3 +174,25 @@ def test_normal_ends_the_page(learnt: Desk) -> None:
     assert [one.end_us for one in learnt.episodes()] == [None] * len(found)
     say("failure")
     assert paged(learnt) == dict.fromkeys(paged(learnt), 1)
+
+
+def test_a_split_of_traffic_is_no_page(learnt: Desk) -> None:
+    """How many rows a version has pages nobody while another one has some; alone with as many it does."""
+
+    def volume() -> dict[str, str]:
+        publish(learnt.service)
+        return {name: value for name, value in series(learnt).items() if 'statistic="volume"' in name}
+
+    name = 'drift_incident_start_timestamp_seconds{model="m",version="%s",feature="",statistic="volume"}'
+    whole, many = drawn(learnt, 12), [drawn(learnt, 12, seed=seed) for seed in range(3, 8)]
+    canary = {name: np.sum([one[name] for one in many], axis=0) for name in whole}
+    deliver(learnt, canary, 0, 12, batch="canary", version="canary")
+    learnt.evaluate()
+    assert name % "canary" in volume()
+    deliver(learnt, whole, 0, 12, batch="whole")
+    learnt.evaluate()
+    assert name % "canary" not in volume()
+    named = 'feature="",statistic="volume",severity="%s",cause="volume"'
+    told = [one for one in volume() if one.startswith("drift_episode_info")]
+    assert [named % "warning" in one for one in told] == [True]
+    assert float(series(learnt)['drift_alert_budget_spent_pages{model="m"}']) == 0
