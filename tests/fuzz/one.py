@@ -2,6 +2,8 @@
 
 import operator
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +12,6 @@ from atheris.version_dependent import CMP_OP_SHIFT_AMOUNT
 
 PLAIN: Final = frozenset({int, float, bool, str, bytes, type(None)})
 COMPARE: Final = (operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
-_traced: Final = atheris._trace_cmp
 
 
 def main() -> None:
@@ -19,10 +20,11 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     with atheris.instrument_imports(include=["app"]):
         from fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented as it is imported
-    atheris._trace_cmp = compared
     target = TARGETS[name]
 
     def read(data: bytes) -> None:
+        if not isinstance(atheris._trace_cmp, partial):  # Fuzz() has just set it
+            atheris._trace_cmp = partial(compared, atheris._trace_cmp)
         try:
             target.read(data)
         except target.declared:
@@ -32,10 +34,10 @@ def main() -> None:
     atheris.Fuzz()
 
 
-def compared(left: Any, right: Any, *how: int) -> Any:
+def compared(trace: Callable[..., Any], left: Any, right: Any, *how: int) -> Any:
     """Compare, and tell the fuzzer of plain values alone: atheris 3.0 never lets go of a result, were it an array."""
     if type(left) in PLAIN and type(right) in PLAIN:
-        return _traced(left, right, *how)
+        return trace(left, right, *how)
     return COMPARE[how[0] >> CMP_OP_SHIFT_AMOUNT](left, right)
 
 
