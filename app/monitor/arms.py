@@ -23,13 +23,15 @@ from app.storage.windows import WindowCounts
 
 Starts = NDArray[np.int64]
 CHUNK = 64
+EVER_US = -(2**55)
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One version of a model on one baseline, with its closed windows: starts and dirty of shape (W,), ascending.
 
-    With a `period` they are the days or weeks that its windows roll up to.
+    With a `period` they are the days or weeks that its windows roll up to. Of a long history the arm may hold only
+    what starts from `since_us` on.
     """
 
     model_id: int
@@ -40,6 +42,7 @@ class Arm:
     dirty: NDArray[np.bool_]
     own: bool = False
     period: Period | None = None
+    since_us: int = EVER_US
 
     @classmethod
     def of_baseline(
@@ -72,6 +75,13 @@ class Arm:
         """Give the instant at which a window, day or week begins."""
         return start_us if self.period is None else self.period.begins(start_us)
 
+    def changed(self, conn: Connection) -> int | None:
+        """Give the oldest start of what changed since it was scored."""
+        if self.period is None:
+            return windows.oldest_changed(conn, self.model_id, version=self.version, baseline_id=self.baseline_id)
+        found = self.starts[self.dirty]
+        return int(found[0]) if len(found) else None
+
     def expected_rows(self, chunk: WindowCounts) -> Starts:
         """Give the rows by which the volume of windows is judged: local days of 23 and 25 hours are no others."""
         return chunk.rows if self.period is None else self.period.whole(chunk.starts, chunk.rows)
@@ -97,21 +107,79 @@ def closed_before(service: Service, watched: Watched) -> int:
 
 def arms_of(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
     """List the baselines that the version's closed windows were counted on, oldest first."""
-    rows = windows.listed(read, watched.id, to_us=closed_before(service, watched), version=version)
-    found: list[Arm] = []
-    for baseline_id in sorted({row.baseline_id for row in rows}):
-        own = [row for row in rows if row.baseline_id == baseline_id]
-        found.append(
-            Arm(
-                model_id=watched.id,
-                version=version,
-                baseline_id=baseline_id,
-                baseline=service.catalog.baseline(baseline_id),
-                starts=np.array([row.start_us for row in own], np.int64),
-                dirty=np.array([row.revision > row.scored_revision for row in own], np.bool_),
-            )
+    arms = [reaching(service, read, watched, head, EVER_US) for head in heads(service, read, watched, version)]
+    return [arm for arm in arms if len(arm.starts)]
+
+
+def heads(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
+    """List the baselines that a version's windows may have been counted on, oldest first, without the windows."""
+    none = np.zeros(0, np.int64)
+    return [
+        Arm(
+            model_id=watched.id,
+            version=version,
+            baseline_id=baseline_id,
+            baseline=service.catalog.baseline(baseline_id),
+            starts=none,
+            dirty=none.astype(np.bool_),
         )
+        for baseline_id in sorted({one.baseline_id for one in baselines.schedule(read, watched.id)})
+    ]
+
+
+def begun(service: Service, read: Connection, watched: Watched, version: str, *, period: Period | None) -> list[Arm]:
+    """List what has begun of a version, oldest baseline first: its days or weeks; of its windows the first alone."""
+    if period is not None:
+        return rolled_arms(service, read, watched, version, period=period)
+    since: dict[int, int | None] = {}
+    for one in baselines.schedule(read, watched.id):
+        known = since.get(one.baseline_id, one.effective_from_us)
+        both = (known, one.effective_from_us)
+        since[one.baseline_id] = None if None in both else min(start for start in both if start is not None)
+    found: list[Arm] = []
+    for head in heads(service, read, watched, version):
+        first = windows.first_start(
+            read,
+            watched.id,
+            version=version,
+            baseline_id=head.baseline_id,
+            from_us=since[head.baseline_id],
+            to_us=closed_before(service, watched),
+        )
+        if first is not None:
+            found.append(replace(head, starts=np.array([first], np.int64), dirty=np.zeros(1, np.bool_)))
     return found
+
+
+def reaching(service: Service, read: Connection, watched: Watched, arm: Arm, since_us: int) -> Arm:
+    """Give an arm with its closed windows from an instant on."""
+    if arm.period is not None:
+        return arm
+    rows = [
+        row
+        for row in windows.listed(
+            read,
+            arm.model_id,
+            from_us=None if since_us == EVER_US else since_us,
+            to_us=closed_before(service, watched),
+            version=arm.version,
+        )
+        if row.baseline_id == arm.baseline_id
+    ]
+    return replace(
+        arm,
+        starts=np.array([row.start_us for row in rows], np.int64),
+        dirty=np.array([row.revision > row.scored_revision for row in rows], np.bool_),
+        since_us=since_us,
+    )
+
+
+def lived(read: Connection, arm: Arm, *, before_us: int) -> Starts:
+    """Give the starts of all of the version's windows before an instant, however far back the arm itself reaches."""
+    if arm.own or arm.since_us == EVER_US:
+        return arm.starts[:0] if arm.own else arm.starts[arm.starts < before_us]
+    rows = windows.listed(read, arm.model_id, to_us=before_us, version=arm.version)
+    return np.array([row.start_us for row in rows if row.baseline_id == arm.baseline_id], np.int64)
 
 
 def rolled_arms(service: Service, read: Connection, watched: Watched, version: str, *, period: Period) -> list[Arm]:
@@ -143,7 +211,7 @@ def rolled_arms(service: Service, read: Connection, watched: Watched, version: s
 def walked_arms(
     service: Service, read: Connection, watched: Watched, version: str, *, period: Period | None
 ) -> list[Arm]:
-    """List what is walked of a version: its closed windows, or the closed days or weeks that they roll up to."""
+    """List all that is walked of a version: its closed windows, or the closed days or weeks that they roll up to."""
     if period is None:
         return arms_of(service, read, watched, version)
     return rolled_arms(service, read, watched, version, period=period)

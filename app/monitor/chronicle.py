@@ -1,5 +1,6 @@
 """The walk through a version's windows, week by week, taken up where it has to be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from app.drift.context import WEEK_US, monday_us
 from app.drift.record import packed
 from app.drift.replay import State, walk
 from app.drift.states import packed_state, unpacked_state
-from app.monitor.arms import Arm, counted
+from app.monitor.arms import EVER_US, Arm, counted
 from app.monitor.crossing import crossed
 from app.monitor.explanations import TopBins, top_bins
 from app.monitor.fitting import fit_week
@@ -22,7 +23,7 @@ from app.storage.database import Connection
 from app.storage.scores import ScoredWindow
 
 KEPT_CALIBRATIONS_US = 4 * WEEK_US
-EVER_US = -(2**55)
+Reach = Callable[[int], Arm]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +39,43 @@ class Resumption:
     before: bytes | None = None
 
 
-def resume(conn: Connection, arm: Arm, rulebook: Rulebook) -> Resumption | None:
-    """Find the latest point from which walking on gives what walking from the start would; None when all is walked."""
+def resume(conn: Connection, arm: Arm, rulebook: Rulebook, *, reach: Reach) -> tuple[Arm, Resumption] | None:
+    """Find the latest point from which walking on gives what walking from the start would; None when all is walked.
+
+    `reach` gives the arm with its windows from an instant on; no more of them is asked for than are walked.
+    """
     last = chronicles.last(
         conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, length_us=arm.length_us
     )
     after = None if last is None else kept_state(last.after)
     if last is None or after is None or last.settings != rulebook.digest():
-        return _anew(conn, arm)
-    late = arm.starts[arm.dirty & (arm.starts <= last.walked_to_us)]
-    if len(late):
-        return _again(conn, arm, monday=monday_us(int(late[0])))
+        return _anew(conn, reach(EVER_US))
+    changed = arm.changed(conn)
+    if changed is not None and changed <= last.walked_to_us:
+        return _again(conn, arm, monday=monday_us(changed), reach=reach)
+    arm = reach(last.walked_to_us + 1)
     at = int(np.searchsorted(arm.starts, last.walked_to_us, side="right"))
     if at == len(arm.starts):
         return None
     if monday_us(int(arm.starts[at])) != last.monday_us:
-        return Resumption(at, after)
-    return Resumption(at, after, kept_calibration(last.calibration), last.before)
+        return arm, Resumption(at, after)
+    return arm, Resumption(at, after, kept_calibration(last.calibration), last.before)
 
 
-def _anew(conn: Connection, arm: Arm) -> Resumption | None:
+def _anew(conn: Connection, arm: Arm) -> tuple[Arm, Resumption] | None:
     """Forget every week and begin with the first window, if there is one."""
     chronicles.forget(
-        conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, since_us=EVER_US, length_us=arm.length_us
+        conn,
+        arm.model_id,
+        version=arm.version,
+        baseline_id=arm.baseline_id,
+        length_us=arm.length_us,
+        since_us=EVER_US,
     )
-    return Resumption(0, arm.beginning()) if len(arm.starts) else None
+    return (arm, Resumption(0, arm.beginning())) if len(arm.starts) else None
 
 
-def _again(conn: Connection, arm: Arm, *, monday: int) -> Resumption | None:
+def _again(conn: Connection, arm: Arm, *, monday: int, reach: Reach) -> tuple[Arm, Resumption] | None:
     """Forget the weeks after a Monday's and walk again from that Monday."""
     version, baseline_id, length_us = arm.version, arm.baseline_id, arm.length_us
     first = chronicles.last(
@@ -74,14 +84,14 @@ def _again(conn: Connection, arm: Arm, *, monday: int) -> Resumption | None:
     same_week = first is not None and first.monday_us == monday
     state = None if first is None else kept_state(first.before if same_week else first.after)
     if first is None or state is None:
-        return _anew(conn, arm)
+        return _anew(conn, reach(EVER_US))
     chronicles.forget(
         conn, arm.model_id, version=version, baseline_id=baseline_id, length_us=length_us, since_us=monday + WEEK_US
     )
+    arm = reach(monday)
     at = int(np.searchsorted(arm.starts, monday))
-    return (
-        Resumption(at, state, kept_calibration(first.calibration), first.before) if same_week else Resumption(at, state)
-    )
+    calibration = kept_calibration(first.calibration) if same_week else None
+    return arm, Resumption(at, state, calibration, first.before if same_week else None)
 
 
 def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was known

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
 
 from app import failpoints
 from app.drift.period import Period
-from app.monitor.arms import closed_before, periods_of, walked_arms
+from app.monitor.arms import begun, closed_before, periods_of, reaching
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
@@ -133,19 +134,22 @@ def _step(
         if not take_turn(conn, watched.id, wait=wait):
             raise TakenError
         with service.database.snapshot(deadline_s=TURN_S) as read:
-            arms = walked_arms(service, read, watched, version, period=period)
+            arms = begun(service, read, watched, version, period=period)
             stored = thresholds.listed(read, watched.id)
-            for arm in arms:
-                rulebook = terms(service, watched, arm, stored)
-                point = resume(conn, arm, rulebook)
-                if point is None:
+            for head in arms:
+                rulebook = terms(service, watched, head, stored)
+                reach = partial(reaching, service, read, watched, head)
+                resumed = resume(conn, head, rulebook, reach=reach)
+                if resumed is None:
                     continue
+                arm, point = resumed
+                since_us = int(arm.starts[point.at])
                 found, tops = walk_week(read, conn, arm, rulebook, point, now_us=service.now_us())
                 if period is None:
                     scores.save_many(conn, watched.id, found)
                 else:
                     rollups.save_scores(conn, watched.id, period.length_us, found)
-                keep(conn, watched, version, arms=arms, tops=tops)
+                keep(conn, watched, version, arms=arms, tops=tops, since_us=since_us)
                 exposition.bump(conn)
                 failpoints.hit("score.before_commit")
                 return _size(found)

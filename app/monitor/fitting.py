@@ -1,11 +1,14 @@
 """What is normal from a Monday on."""
 
+from collections.abc import Sequence
+
 from app.drift.calibration import Calibration
-from app.drift.context import WEEK_US, monday_us
-from app.drift.episodes import accepted, standing
+from app.drift.context import WEEK_US, Grid, monday_us
+from app.drift.episodes import Episode, accepted, standing
+from app.drift.layout import Bools, Ints
 from app.drift.refit import refit
-from app.drift.replay import State, reference_for, vouching
-from app.monitor.arms import Arm, counted, laid, of_baseline, own_starts
+from app.drift.replay import REFERENCE_WEEKS, WAIT_US, State, reference_for, vouching
+from app.monitor.arms import Arm, counted, laid, lived, of_baseline, own_starts
 from app.monitor.rulebook import Rulebook
 from app.monitor.verdicts import verdicts_of
 from app.storage.database import Connection
@@ -24,15 +27,14 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
     When the baseline's own windows are judged, those of the week itself are left out.
     """
     grid = rulebook.settings.grid
-    live = arm.starts[:0] if arm.own else arm.starts[arm.starts < monday]
     out = standing(state.episodes, verdicts_of(read, arm), at_us=monday)
-    features, volume = accepted(live, rulebook.names, out)
+    least = worth_of(arm, grid)
+    live, features, volume = newest(lived(read, arm, before_us=monday), rulebook, out, monday=monday, least=least)
     own = own_starts(read, arm)
     if arm.own:
         own = own[(own < monday) | (own >= monday + WEEK_US)]
-    worth = None if arm.period is None else arm.period.worth
     from_baseline, trailing, _, _ = vouching(
-        own, live, monday=monday, grid=grid, accepted=features, volume=volume, worth=worth
+        own, live, monday=monday, grid=grid, accepted=features, volume=volume, worth=least
     )
     reference = reference_for(
         laid(of_baseline(read, arm, own[from_baseline]), arm),
@@ -41,6 +43,30 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
         grid=grid,
         accepted=features[trailing],
         volume=volume[trailing],
-        worth=worth,
+        worth=least,
     )
     return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)
+
+
+def worth_of(arm: Arm, grid: Grid) -> int:
+    """Give the number of windows that vouch for what is normal."""
+    return REFERENCE_WEEKS * WEEK_US // grid.length_us if arm.period is None else arm.period.worth
+
+
+def newest(
+    live: Ints, rulebook: Rulebook, out: Sequence[Episode], *, monday: int, least: int
+) -> tuple[Ints, Bools, Bools]:
+    """Give the newest of a version's windows among which `least` vouch for each feature, or all if none do.
+
+    With them comes who vouches for which feature, (W, F), and for the volume, (W,). The work is that of the
+    reference, however long the history is.
+    """
+    live = live[live + rulebook.settings.grid.length_us + WAIT_US <= monday]
+    taken = least
+    while True:
+        taken = min(2 * taken, len(live))
+        part = live[len(live) - taken :]
+        features, volume = accepted(part, rulebook.names, out)
+        enough = volume.sum() >= least and bool((features.sum(axis=0) >= least).all())
+        if enough or taken == len(live):
+            return part, features, volume

@@ -7,7 +7,6 @@ from itertools import pairwise
 from app.drift.episodes import Episode, grouped
 from app.monitor.arms import Arm
 from app.monitor.catalog import Watched
-from app.monitor.chronicle import EVER_US
 from app.monitor.explanations import TopBins
 from app.monitor.memory import kept_state
 from app.monitor.verdicts import prefix_of
@@ -18,15 +17,28 @@ CRITICAL = "critical"
 WARNING = "warning"
 
 
-def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm], tops: Mapping[str, TopBins]) -> None:
+def keep(  # noqa: PLR0913 - whose episodes, and since when
+    conn: Connection,
+    watched: Watched,
+    version: str,
+    *,
+    arms: Sequence[Arm],
+    tops: Mapping[str, TopBins],
+    since_us: int,
+) -> None:
     """Store a version's episodes as its walks left them; those that no longer stand disappear.
 
-    Those of days and weeks are no pages, and are kept by the instants at which their days begin and end.
+    What ended before `since_us`, where the walk began, is left alone. Episodes of days and weeks are no pages, and
+    are kept by the instants at which their days begin and end.
     """
     arm, length_us = arms[0], arms[0].length_us
     prefix = prefix_of(length_us)
-    found = grouped(standing(conn, arms), length_us=length_us or watched.configuration.window)
-    known = {one.id: one.top_bins for one in episodes.listed(conn, watched.id, version=version, length_us=length_us)}
+    found = [
+        one
+        for one in grouped(standing(conn, arms), length_us=length_us or watched.configuration.window)
+        if one.end_us is None or one.end_us >= since_us
+    ]
+    known = episodes.tops(conn, watched.id, [prefix + one.id for one in found if one.id not in tops])
     stored = [
         episodes.Episode(
             id=prefix + one.id,
@@ -44,7 +56,8 @@ def keep(conn: Connection, watched: Watched, version: str, *, arms: Sequence[Arm
         )
         for one in found
     ]
-    episodes.replace(conn, watched.id, version, episodes=stored, since_us=EVER_US, length_us=length_us)
+    begin_us = arm.instant(since_us)
+    episodes.replace(conn, watched.id, version, episodes=stored, since_us=begin_us, length_us=length_us)
 
 
 def standing(conn: Connection, arms: Sequence[Arm]) -> list[Episode]:

@@ -111,6 +111,13 @@ def recent(conn: Connection, *, since_us: int) -> dict[int, list[Episode]]:
     return found
 
 
+def tops(conn: Connection, model_id: int, ids: Sequence[str]) -> dict[str, Sequence[object]]:
+    """The outstanding bins of episodes, by id."""
+    columns = tables.episode.c
+    where = (columns.model_id == model_id, columns.id.in_(ids))
+    return {row.id: row.top_bins for row in conn.execute(select(columns.id, columns.top_bins).where(*where))}
+
+
 def find(conn: Connection, model_id: int, episode_id: str) -> Episode | None:
     """The episode of this id."""
     columns = tables.episode.c

@@ -115,6 +115,28 @@ def dirty(conn: Connection, model_id: int, *, start_before_us: int) -> list[Wind
     ]
 
 
+def oldest_changed(conn: Connection, model_id: int, *, version: str, baseline_id: int) -> int | None:
+    """The start of the oldest folded window of a version on a baseline that changed since it was scored."""
+    total = tables.window_total.c
+    mine = (total.model_id == model_id, total.version == version, total.baseline_id == baseline_id)
+    start: int | None = conn.scalar(
+        select(func.min(total.window_start)).where(*mine, total.revision > total.scored_revision)
+    )
+    return start
+
+
+def first_start(  # noqa: PLR0913 - a range has two ends
+    conn: Connection, model_id: int, *, version: str, baseline_id: int, from_us: int | None, to_us: int
+) -> int | None:
+    """The start of a version's first folded window in [from, to) on a baseline."""
+    total = tables.window_total.c
+    where = [total.model_id == model_id, total.version == version, total.baseline_id == baseline_id]
+    where.append(total.window_start < to_us)
+    if from_us is not None:
+        where.append(total.window_start >= from_us)
+    return conn.scalar(select(total.window_start).where(*where).order_by(total.window_start).limit(1))
+
+
 def counts(  # noqa: PLR0913 - a range of windows and a range of bins
     conn: Connection,
     model_id: int,

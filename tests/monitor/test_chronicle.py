@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from app.drift.context import HOUR_US, WEEK_US
-from app.monitor.arms import arms_of
+from app.monitor.arms import Arm, arms_of, begun, reaching
 from app.monitor.chronicle import resume
 from app.monitor.redraw import redraw
 from app.monitor.rulebook import Rulebook, lines_of
+from app.monitor.terms import terms
 from monitor.desk import Desk, weeks_of_rows
 from monitor.lived import LIVE, WEEK, Traffic, deliver, drawn, nulls
 
@@ -112,16 +113,45 @@ def test_nothing_to_resume(learnt: Desk, traffic: Traffic) -> None:
         lines = lines_of(read, learnt.watched, arm.baseline)
     book = Rulebook.of(learnt.watched.configuration, arm.baseline, lines=lines, version="default", min_rows=30)
     with service.database.transaction() as conn:
-        assert resume(conn, arm, book) is None
+        assert resume(conn, arm, book, reach=lambda _: arm) is None
     deliver(learnt, traffic, 3, 5, batch="b")
     learnt.fold()
     with service.database.snapshot() as read:
         (arm,) = arms_of(service, read, learnt.watched, "default")
     with service.database.transaction() as conn:
-        point = resume(conn, arm, book)
-    assert point is not None
-    assert point.at == 3
-    assert point.calibration is not None
+        resumed = resume(conn, arm, book, reach=lambda _: arm)
+    assert resumed is not None
+    assert resumed[1].at == 3
+    assert resumed[1].calibration is not None
+
+
+def test_no_more_is_read_than_is_walked(learnt: Desk, traffic: Traffic) -> None:
+    """After three weeks a new hour is walked alone, and a late one with what follows its Monday."""
+    deliver(learnt, traffic, 0, 3 * WEEK, batch="a")
+    learnt.evaluate()
+    deliver(learnt, traffic, 3 * WEEK, 3 * WEEK + 2, batch="b")
+    learnt.fold()
+    service, seen = learnt.service, []
+    with service.database.snapshot() as read:
+        (head,) = begun(service, read, learnt.watched, "default", period=None)
+        assert head.starts.tolist() == [LIVE]
+        book = terms(service, learnt.watched, head, [])
+
+        def reach(since_us: int) -> Arm:
+            seen.append((since_us - LIVE) // HOUR_US)
+            return reaching(service, read, learnt.watched, head, since_us)
+
+        resumed = resume(read, head, book, reach=reach)
+        assert resumed is not None
+        assert ((resumed[0].starts - LIVE) // HOUR_US).tolist() == [3 * WEEK, 3 * WEEK + 1]
+    deliver(learnt, traffic, 2 * WEEK + 9, 2 * WEEK + 10, batch="late")
+    learnt.fold()
+    with service.database.transaction() as conn:
+        read = conn
+        resumed = resume(conn, head, book, reach=reach)
+        assert resumed is not None
+        assert ((resumed[0].starts - LIVE) // HOUR_US).tolist() == list(range(2 * WEEK, 3 * WEEK + 2))
+    assert seen == [3 * WEEK - 1, 2 * WEEK]
 
 
 def test_versions_are_walked_apart(learnt: Desk, traffic: Traffic) -> None:
