@@ -90,18 +90,19 @@ class Reservoirs:
             return ()
         hashes = row_hashes(batch_id, arrival.rows)
         first, last = int(arrival.starts.min()), int(arrival.starts.max())
-        starts = [first] if first == last else np.unique(arrival.starts).tolist()
         parts = []
-        for start in starts:
-            inside = arrival.starts == start if len(starts) > 1 else np.ones(len(hashes), np.bool_)
+        for start in [first] if first == last else np.unique(arrival.starts).tolist():
             for arm, version in enumerate(arrival.versions):
-                mine = inside & (arrival.arms == arm) if len(arrival.versions) > 1 else inside
-                places = np.flatnonzero(mine & (hashes <= np.uint64(self.limit((watched.id, version, start)))))
+                chosen = hashes <= np.uint64(self.limit((watched.id, version, start)))
+                if first != last:
+                    chosen &= arrival.starts == start
+                if len(arrival.versions) > 1:
+                    chosen &= arrival.arms == arm
+                places = np.flatnonzero(chosen)
                 if len(places) > self.size:
-                    places = places[np.argpartition(hashes[places], self.size)[: self.size]]
+                    places = np.sort(places[np.argpartition(hashes[places], self.size)[: self.size]])
                 if len(places):
-                    places = places[np.argsort(hashes[places])]
-                    payload = packed_rows(table, sampled_names(watched), arrival.rows[places].tolist())
+                    payload = packed_rows(table, sampled_names(watched), arrival.rows[places])
                     parts.append(Part(version, start, hashes[places].astype(_DTYPE).tobytes(), payload))
         return tuple(parts)
 

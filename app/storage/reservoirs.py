@@ -14,7 +14,7 @@ from app.storage.types import to_datetime, to_us
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows that one batch offers to a window's sample: 8 bytes of hash a row, and the packed rows in that order."""
+    """Rows that one batch offers to a window's sample: 8 bytes of hash a row, and the packed rows in the same order."""
 
     version: str
     window_start_us: int

@@ -52,11 +52,6 @@ class BatchColumns(Mapping[str, RawColumn]):
         """The id of each column's type."""
         return [kind.id for kind in self._batch.schema.types]
 
-    @cached_property
-    def integers(self) -> frozenset[str]:
-        """The columns of integers."""
-        return frozenset(name for name, kind in zip(self._places, self.kinds, strict=True) if kind in INTEGERS)
-
     def taken(self, names: Sequence[str], rows: NDArray[np.int64]) -> Any:
         """Give some rows of some columns as a batch of their own."""
         some = self._batch.select([self._places[name] for name in names])

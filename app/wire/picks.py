@@ -2,6 +2,8 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.wire.arrow import STREAM_MAGIC
-from app.wire.batches import BatchColumns
+from app.wire.batches import INTEGERS, BatchColumns
 from app.wire.cells import Cells
 from app.wire.jsonrows import RowColumns
 from app.wire.numbers import number
@@ -42,8 +44,19 @@ class Bundle(msgspec.Struct, frozen=True, array_like=True):
 
     names: list[str]
     whole: list[str]
-    doubles: bytes
+    doubles: bytes | memoryview
     rest: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """Which columns of a batch come out of its block, from which places, which of them are integers, and the rest."""
+
+    own: list[str]
+    whole: list[str]
+    rest: list[str]
+    places: NDArray[np.int64]
+    integers: NDArray[np.int64]
 
 
 def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
@@ -126,35 +139,56 @@ def packed(picks: Picks) -> bytes:
         return msgspec.msgpack.encode(Picks(picks.text, safe), enc_hook=str)
 
 
-def packed_rows(table: Table, names: Sequence[str], rows: Sequence[int]) -> bytes:
+def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> bytes:
     """Pick rows and write them; those of Arrow are never made values of Python, which costs a tenth."""
     if isinstance(table.columns, BatchColumns):
-        return _bundled(table.columns, names, np.asarray(rows, np.int64))
-    if len(rows) < MANY or isinstance(table.columns, RowColumns):
-        return packed(picked(table, names, rows))
+        return _bundled(table.columns, names, rows)
+    places = rows.tolist()
+    if len(places) < MANY or isinstance(table.columns, RowColumns):
+        return packed(picked(table, names, places))
     raw = {name: table.columns[name] for name in names if name in table.columns}
     if not raw or not _all_arrow(raw):
-        return packed(picked(table, names, rows))
-    return _stream(_batch(raw, rows), text=table.text)
+        return packed(picked(table, names, places))
+    return _stream(_batch(raw, places), text=table.text)
 
 
 def _bundled(columns: BatchColumns, names: Sequence[str], rows: NDArray[np.int64]) -> bytes:
+    """Write rows of a batch; integers that a double does not hold go where nothing is rounded."""
     block = columns.block
-    own = [] if block is None else [name for name in names if name in block.places]
-    whole = [name for name in own if name in columns.integers]
-    if block is not None and whole:
-        integers = block.values[np.ix_(np.array([block.places[name] for name in whole]), rows)]
-        huge = (np.abs(integers).max(axis=1, initial=0) >= _EXACT).tolist()
-        if any(huge):
-            strange = {name for name, many in zip(whole, huge, strict=True) if many}
-            own, whole = ([name for name in some if name not in strange] for some in (own, whole))
-    doubles = b""
-    if block is not None and own:
-        doubles = block.values[np.ix_(np.array([block.places[name] for name in own]), rows)].tobytes()
-    kept = frozenset(own)
-    rest = [name for name in names if name not in kept and name in columns]
-    stream = _stream(columns.taken(rest, rows)) if rest else b""
-    return msgspec.msgpack.encode(Bundle(own, whole, doubles, stream))
+    held = () if block is None else tuple(block.places)
+    plan = _planned(tuple(names), tuple(columns), tuple(columns.kinds), held)
+    if block is None or not len(plan.places):
+        return _encoded(columns, plan, np.zeros(0), rows)
+    chosen = block.values[plan.places[:, None], rows]
+    integers = chosen[plan.integers]
+    if len(integers) and np.abs(integers).max(initial=0) >= _EXACT:
+        strange = {name for name, values in zip(plan.whole, integers, strict=True) if np.abs(values).max() >= _EXACT}
+        plan = _planned(tuple(names), tuple(columns), tuple(columns.kinds), tuple(set(held) - strange))
+        chosen = block.values[np.array([block.places[name] for name in plan.own], np.int64)[:, None], rows]
+    return _encoded(columns, plan, chosen, rows)
+
+
+def _encoded(columns: BatchColumns, plan: _Plan, chosen: NDArray[np.float64], rows: NDArray[np.int64]) -> bytes:
+    rest = _stream(columns.taken(plan.rest, rows)) if plan.rest else b""
+    return msgspec.msgpack.encode(Bundle(plan.own, plan.whole, chosen.reshape(-1).view(np.uint8).data, rest))
+
+
+@lru_cache(maxsize=64)
+def _planned(names: tuple[str, ...], columns: tuple[str, ...], kinds: tuple[int, ...], held: tuple[str, ...]) -> _Plan:
+    """Plan which of the wanted names come out of a block that holds some of the columns."""
+    place = {name: n for n, name in enumerate(held)}
+    kind = dict(zip(columns, kinds, strict=True))
+    own = [name for name in names if name in place]
+    whole = [name for name in own if kind[name] in INTEGERS]
+    rest = [name for name in names if name in kind and name not in place]
+    at = {name: n for n, name in enumerate(own)}
+    return _Plan(
+        own,
+        whole,
+        rest,
+        np.array([place[name] for name in own], np.int64),
+        np.array([at[name] for name in whole], np.int64),
+    )
 
 
 def _stream(batch: Any, *, text: bool = False) -> bytes:
