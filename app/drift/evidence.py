@@ -1,6 +1,6 @@
 """Evidence: probabilities added up over windows until they are worth a page.
 
-A window adds the log of an e-value, the mean of 0.1 p^-0.9 and 0.5 p^-0.5, divided by a pace; the sum never falls
+A window adds the log of an e-value, the mean of 0.15 p^-0.85 and 0.5 p^-0.5, divided by a pace; the sum never falls
 below nothing and is capped just above the line (a CUSUM of log e-values: Shin, Ramdas and Rinaldo 2023; p-to-e
 calibrators: Vovk and Wang 2021).
 """
@@ -16,7 +16,7 @@ from app.drift.layout import Bools, Floats
 
 LEAST_P: Final = 1e-6
 MONTH_US: Final = 30 * DAY_US
-_POWERS: Final = (0.9, 0.5)
+_POWERS: Final = (0.85, 0.5)
 """The first is for shifts that one window shows, the second for those that only many windows together show."""
 _ALONE: Final = 0.8
 """The share of the line that one window may bring."""

@@ -11,7 +11,7 @@ from app.drift.cells import straddle
 from app.drift.comparison import Comparison, compare, straddling
 from app.drift.context import Grid
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
-from app.drift.refit import TURNOVER, expected_psi, lift, special_bins, standardised
+from app.drift.refit import TURNOVER, expected_psi, lift, score_of, special_bins, standardised
 
 STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
 SMALL_TVD: Final = 0.01
@@ -118,7 +118,7 @@ def _judge(layout: Layout, calibration: Calibration, *, place: Place, counts: In
     enough = (seen.n >= max(calibration.min_rows, 1)) & np.isfinite(seen.e)
     judged = enough & calibration.calibrated
     z = standardised(seen, calibration.sampling, calibration.lasting, layout=layout)
-    score = np.add.reduceat(z * z, layout.offsets[:-1], axis=1) / layout.sizes
+    score = score_of(z, layout=layout)
     p = np.full((len(STATISTICS), *score.shape), np.nan)
     p[0] = calibration.score.p(np.log(np.maximum(score, 1e-3)))
     for s, where in enumerate(special_bins(layout)):

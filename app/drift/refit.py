@@ -24,7 +24,7 @@ CHUNK: Final = 200_000
 _LEAST_LIVE: Final = 30
 _SMALL: Final = 2**31
 """Counts whose sum is below this fit into half the memory."""
-SCORE_BEND: Final = 0.2
+SCORE_BEND: Final = 0.15
 PSI_BEND: Final = 0.25
 KS_BEND: Final = 0.3
 """How the logarithms of these three bend among dice."""
@@ -42,6 +42,17 @@ def special_bins(layout: Layout) -> tuple[Ints, Ints, Ints]:
 def lift(z: Floats) -> Floats:
     """Log score of a share that should not rise: twice the logarithm of a positive z."""
     return np.asarray(2.0 * np.log(np.maximum(z, np.exp(0.5 * LEAST_LOG))))
+
+
+def score_of(z: Floats, *, layout: Layout) -> Floats:
+    """Score of a window, (W, F), in the unit of a mean square: (mean |z|^3)^(2/3) over the bins of a feature.
+
+    Between the mean square, which one broken bin hardly moves, and the largest, which sees no more than one.
+    """
+    cubes = np.abs(z)
+    cubes *= z
+    cubes *= z
+    return np.asarray(np.cbrt(np.add.reduceat(cubes, layout.offsets[:-1], axis=1) / layout.sizes) ** 2)
 
 
 def expected_psi(layout: Layout, n: Floats, *, inside: Floats) -> Floats:
@@ -120,10 +131,9 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
     judged &= np.isfinite(seen.e)
     sampling, lasting = _wobble(seen, judged, layout=layout, own=reference.own)
     z = standardised(seen, sampling, lasting, layout=layout)
-    mean_square = np.add.reduceat(z * z, layout.offsets[:-1], axis=1) / layout.sizes
     day = reference.starts // DAY_US
     index = reference.starts // grid.length_us
-    logs = np.log(np.maximum(mean_square, 1e-3))
+    logs = np.log(np.maximum(score_of(z, layout=layout), 1e-3))
     scores = [logs]
     laws = [tail.fit(np.where(judged, logs, LEAST_LOG), judged, day=day, bend=SCORE_BEND)]
     for where in special_bins(layout):
