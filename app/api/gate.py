@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deadline import Deadline
+from app.api.problems import forget
 from app.api.scopes import ADMIN, Access, Body, access
 from app.errors import Forbidden, NotFound, Problem, TooLarge, TooMany
 from app.metrics.instruments import Instruments
@@ -107,9 +108,10 @@ class Gate:
         deadline.start(arrived=scope["method"] in _BODILESS or empty)
         try:
             await self.app(scope, deadline.receive(receive), deadline.send)
-        except Problem:
+        except Problem as problem:
             if not deadline.passed:
                 raise
+            forget(problem)
         except asyncio.CancelledError:
             if not deadline.cut():
                 raise

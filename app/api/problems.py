@@ -67,7 +67,8 @@ def install(app: FastAPI) -> None:
 
 
 def answer(request: Request, problem: Problem) -> Response:
-    """Write a problem as the answer to a request."""
+    """Write a problem as the answer to a request; what it was raised from is let go of."""
+    forget(problem)
     wait = problem.retry_after
     if problem.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         wait = jittered(wait or _RETRY_AFTER_S)
@@ -81,6 +82,11 @@ def answer(request: Request, problem: Problem) -> Response:
         retry_after=wait,
         extra=problem.extra,
     )
+
+
+def forget(error: Exception) -> None:
+    """Let go of the frames of an error; a future that still knows it would keep what their variables hold."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
 
 
 def jittered(seconds: int) -> int:
