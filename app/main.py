@@ -50,6 +50,7 @@ from app.settings import Settings
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
 from app.storage.embedded import EmbeddedPostgres
+from app.storage.migrate import check_migrated
 from app.storage.migrate import migrate as migrate_schema
 
 THREADS = 100
@@ -78,8 +79,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
     stack.callback(database.close)
     stack.callback(own.close)
     database.open(wait_s=settings.wait_database / 1e6, allow_unsafe=settings.allow_unsafe_postgres)
-    if migrate:
-        migrate_schema(url)
+    (migrate_schema if migrate else check_migrated)(url)
     instruments = Instruments(__version__)
     for to, link in (("service", settings.public_url), ("grafana", settings.grafana_url)):
         if link:

@@ -29,6 +29,17 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
+def check_migrated(url: str) -> None:
+    """ConfigurationError when nobody has migrated the database yet; one merely behind is for /readyz to tell."""
+    engine = engine_for(url)
+    try:
+        with translated(), engine.connect() as conn:
+            if current_revision(conn) is None:
+                raise ConfigurationError("the database has no schema yet: run `driftgauge migrate` first")
+    finally:
+        engine.dispose()
+
+
 def run(conn: Connection, command: str, *arguments: str) -> None:
     """Run one command of alembic on this connection, in its transaction."""
     library: Any = importlib.import_module("alembic.command")

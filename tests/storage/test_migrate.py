@@ -39,6 +39,14 @@ def test_an_empty_database_is_not_current(empty_url: str) -> None:
     database.close()
 
 
+def test_who_does_not_migrate_says_what_is_missing(empty_url: str) -> None:
+    """A database without a schema is a readable refusal; one that is behind is not."""
+    with pytest.raises(ConfigurationError, match="driftgauge migrate"):
+        migrate.check_migrated(empty_url)
+    migrate.migrate(empty_url)
+    migrate.check_migrated(empty_url)
+
+
 def test_replicas_take_turns(empty_url: str) -> None:
     """Several replicas may migrate at once."""
     failures: list[BaseException] = []
