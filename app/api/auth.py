@@ -5,7 +5,7 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -107,7 +107,7 @@ class Authentication:
 def _marked(send: Send) -> Send:
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["X-Auth-Mode"] = "open"
+            message["headers"] = [*message.get("headers", ()), (b"x-auth-mode", b"open")]
         await send(message)
 
     return marked

@@ -5,11 +5,16 @@ import re
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.heads import header
+
 _LAWFUL: Final = re.compile(r"[\x21-\x7e]{1,128}")
-_SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+_SAFE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
 
 
 class Edge:
@@ -24,17 +29,18 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get("x-request-id", "")
+        sent = header(scope, b"x-request-id") or ""
         request_id = sent if _LAWFUL.fullmatch(sent) else f"req_{random.getrandbits(128):032x}"
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def named(message: Message) -> None:
+        async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in _SAFE.items():
-                    headers.setdefault(name, value)
+                own = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
+                named = {name for name, _ in own}
+                own += [pair for pair in _SAFE if pair[0] not in named]
+                own.append((b"x-request-id", request_id.encode()))
+                message["headers"] = own
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self.app(scope, receive, named)
+        structlog.contextvars.bind_contextvars(request_id=request_id)  # each request has a context of its own
+        await self.app(scope, receive, marked)

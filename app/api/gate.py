@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deadline import Deadline
+from app.api.heads import header
 from app.api.problems import forget
 from app.api.scopes import ADMIN, Access, Body, access
 from app.errors import Forbidden, NotFound, Problem, TooLarge, TooMany
@@ -103,8 +104,7 @@ class Gate:
 
     async def _hurried(self, scope: Scope, receive: Receive, send: Send) -> None:
         deadline = Deadline(scope, send, body_s=self.bounds.body_s, answer_s=self.bounds.answer_s)
-        headers = Headers(scope=scope)
-        empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        empty = header(scope, b"content-length") in {None, "0"} and header(scope, b"transfer-encoding") is None
         deadline.start(arrived=scope["method"] in _BODILESS or empty)
         try:
             await self.app(scope, deadline.receive(receive), deadline.send)

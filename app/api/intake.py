@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from app.api.heads import header
 from app.api.whole import announced
 from app.errors import BadRequest, TooLarge
 from app.monitor.burden import Burden
@@ -21,31 +22,57 @@ class Intake:
     max_body_bytes: int
     burden: Burden
 
-    @asynccontextmanager
-    async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """Read a body and carry its bytes until the request is answered; TooLarge, Unavailable beyond the limits."""
-        check_length(request, self.max_body_bytes)
-        parts: list[bytes] = []
-        carried = size = 0
+    def body(self, request: Request) -> "Carried":
+        """Read a body and carry its bytes until the request is answered."""
+        return Carried(request, self)
+
+
+class Carried:
+    """A body in memory, for the length of a context; TooLarge, Unavailable beyond the limits."""
+
+    def __init__(self, request: Request, intake: Intake) -> None:
+        """Have nothing read yet."""
+        self._request = request
+        self._intake = intake
+        self._carried = 0
+
+    async def __aenter__(self) -> bytes:
+        """Read it all; BadRequest when its sender goes away."""
         try:
-            promised = announced(request.scope)
-            if promised is not None:
-                self.burden.take(promised[0])
-                carried = promised[0]
-                promised[1]()
-            async for part in stream(request):
-                size += len(part)
-                if size > self.max_body_bytes:
-                    raise too_large(self.max_body_bytes)
-                if size > carried:
-                    self.burden.take(size - carried)
-                    carried = size
-                parts.append(part)
-            whole = b"".join(parts)
-            parts.clear()
-            yield whole
-        finally:
-            self.burden.give(carried)
+            return await self._read()
+        except BaseException:
+            self._intake.burden.give(self._carried)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Lay it down."""
+        self._intake.burden.give(self._carried)
+
+    async def _read(self) -> bytes:
+        limit, burden = self._intake.max_body_bytes, self._intake.burden
+        check_length(self._request, limit)
+        promised = announced(self._request.scope)
+        if promised is not None:
+            burden.take(promised[0])
+            self._carried = promised[0]
+            promised[1]()
+        parts: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("undecodable", "the body ended early")
+            part = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            if size > self._carried:
+                burden.take(size - self._carried)
+                self._carried = size
+            parts.append(part)
+        return b"".join(parts)
 
 
 async def stream(request: Request) -> AsyncIterator[bytes]:
@@ -75,7 +102,7 @@ async def spooled(request: Request, *, folder: Path, limit: int) -> AsyncIterato
 
 def check_length(request: Request, limit: int) -> None:
     """Refuse a body by the length that it announces."""
-    announced = request.headers.get("content-length", "")
+    announced = header(request.scope, b"content-length") or ""
     if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise too_large(limit)
 

@@ -1,6 +1,7 @@
 """Instants as people write and read them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def instant_text(us: int) -> str:
     """Write microseconds since 1970 as RFC 3339 in UTC."""
-    moment = _EPOCH + timedelta(microseconds=us)
-    return moment.isoformat(timespec="microseconds" if us % 1_000_000 else "seconds").replace("+00:00", "Z")
+    seconds, rest = divmod(us, 1_000_000)
+    return f"{_second(seconds)}.{rest:06}Z" if rest else f"{_second(seconds)}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def read_instant(value: object, what: str) -> int:

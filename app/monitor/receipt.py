@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from app.monitor.arrival import Arrival
@@ -56,28 +57,28 @@ class Receipt:
 
     def text(self) -> str:
         """Write the receipt as it is stored."""
-        return json.dumps(
-            {
-                "batch_id": self.batch_id,
-                "duplicate": False,
-                "rows": {
-                    "received": self.received,
-                    "accepted": self.accepted,
-                    "late": self.late,
-                    "future": self.future,
-                    "rejected": self.rejected,
-                },
-                "rejections": [{"row": one.row, "reason": one.reason} for one in self.rejections],
-                "ignored_features": {"count": len(self.ignored), "sample": self._sample()},
-                "windows": [{"start": instant_text(start), "rows": rows} for start, rows in self.windows],
-                "baseline": self.baseline,
-                "untimed": self.untimed,
-                "ambiguous": self.ambiguous,
-                "server_time": instant_text(self.server_time_us),
+        said = {
+            "batch_id": self.batch_id,
+            "duplicate": False,
+            "rows": {
+                "received": self.received,
+                "accepted": self.accepted,
+                "late": self.late,
+                "future": self.future,
+                "rejected": self.rejected,
             },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+            "rejections": [{"row": one.row, "reason": one.reason} for one in self.rejections],
+            "ignored_features": {"count": len(self.ignored), "sample": self._sample()},
+            "windows": [{"start": instant_text(start), "rows": rows} for start, rows in self.windows],
+            "baseline": self.baseline,
+            "untimed": self.untimed,
+            "ambiguous": self.ambiguous,
+            "server_time": instant_text(self.server_time_us),
+        }
+        try:
+            return orjson.dumps(said).decode()
+        except TypeError:  # an integer of more than 64 bits, or text that is no Unicode
+            return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
     def _sample(self) -> list[str]:
         return [name[:SHOWN_LETTERS] for name in self.ignored[:SAMPLED_NAMES]]

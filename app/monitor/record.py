@@ -1,10 +1,10 @@
 """The road of a batch: bytes, columns, windows, counts, commit."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from app import failpoints
@@ -111,7 +111,7 @@ def settle(service: Service, delivery: Delivery, outcome: Outcome | None) -> dic
             return as_duplicate(outcome.receipt or "{}")
         case Result.STORED:
             service.reservoirs.note(delivery.model_id, delivery.sampled)
-            parsed: dict[str, Any] = json.loads(delivery.receipt)
+            parsed: dict[str, Any] = orjson.loads(delivery.receipt)
             return parsed
 
 
