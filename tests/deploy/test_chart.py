@@ -54,7 +54,10 @@ def test_the_schemas_bite() -> None:
     ("wrong", "told"),
     [
         ("replica=2", "replica"),
-        ("replicas=0", "replicas"),
+        ("replicas=-1", "replicas"),
+        ("image.digest=sha256:12", "digest"),
+        ("ingress.enabled=true", "ingress.host"),
+        ("extraEnv[0].nam=x", "name"),
         ("secret.create=true", "adminKey"),
         ("secret.adminKey=hunter2", "adminKey"),
         ("settings.failpoints=kill", "failpoints"),
@@ -68,6 +71,38 @@ def test_wrong_values_are_refused(wrong: str, told: str) -> None:
     done = helm("template", "dg", str(CHART), "--set", wrong)
     assert done.returncode != 0
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("bundled", [False, True])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "replicas=0",
+        "replicas=5,autoscaling.enabled=true",
+        f"image.digest=sha256:{'a' * 64},image.tag=ignored",
+        "secret.name=mine,migration.job=false,serviceAccount.create=false",
+        "service.type=NodePort,networkPolicy.enabled=false,podDisruptionBudget.enabled=false",
+        "serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboards.enabled=true,networkPolicy.databaseCidr=fd00::/8",
+        "ingress.enabled=true,ingress.host=drift.example.org,extraEnv[0].name=TZ,extraEnv[0].value=UTC",
+        "podDisruptionBudget.maxUnavailable=50%,replicas=1,postgresql.size=1Ti,postgresql.storageClass=fast",
+    ],
+)
+def test_values_in_any_company(chosen: str, bundled: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Choices that have nothing to do with each other are valid together."""
+    for one in template(None, "--set", f"{chosen},postgresql.bundled={str(bundled).lower()}"):
+        check(one)
+
+
+def test_an_ingress_is_where_links_lead() -> None:
+    """Alerts link to the host of the ingress unless they are told another address."""
+    for more, url in (
+        ("ingress.tlsSecret=", "http://drift.example.org"),
+        ("ingress.tlsSecret=t", "https://drift.example.org"),
+        ("settings.public_url=https://example.org/drift", "https://example.org/drift"),
+    ):
+        objects = template(None, "--set", f"ingress.enabled=true,ingress.host=drift.example.org,{more}")
+        env = containers(of(objects, "Deployment")[0])[0]["env"]
+        assert [one["value"] for one in env if one["name"] == "DRIFTGAUGE_PUBLIC_URL"] == [url]
 
 
 def test_settings_reach_the_service() -> None:
@@ -125,7 +160,7 @@ def test_labels_meet() -> None:
 
 def test_flags() -> None:
     """What is behind a flag is there with it and away without, and the replicas belong to the autoscaler."""
-    behind = {"HorizontalPodAutoscaler", "ServiceMonitor", "PrometheusRule", "ConfigMap"}
+    behind = {"HorizontalPodAutoscaler", "ServiceMonitor", "PrometheusRule", "ConfigMap", "Ingress"}
     assert behind <= {one["kind"] for one in template(EVERYTHING)}
     assert not behind & {one["kind"] for one in template()}
     assert "replicas" not in of(template(EVERYTHING), "Deployment")[0]["spec"]

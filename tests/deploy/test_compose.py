@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,30 @@ def mounts() -> dict[str, Path]:
             if source.startswith("."):
                 found[target] = DEPLOY / source
     return found
+
+
+def queries(found: Any) -> Iterator[str]:
+    """Every query to Postgres in a dashboard."""
+    for key, value in found.items() if isinstance(found, dict) else enumerate(found):
+        if key == "rawSql":
+            yield value
+        elif isinstance(value, dict | list):
+            yield from queries(value)
+
+
+def filled(query: str) -> str:
+    """A query with the words that Grafana fills in."""
+    for word, value in {
+        "$__timeFilter(window_start)": "window_start <= now()",
+        "$__timeGroup(window_start, $__interval)": "floor(extract(epoch FROM window_start))",
+    }.items():
+        query = query.replace(word, value)
+    return re.sub(r"\$\{[a-z]+:sqlstring\}", "'1'", query)
+
+
+QUERIES = [
+    one for path in (ROOT / "grafana" / "dashboards").glob("*.json") for one in queries(json.loads(path.read_text()))
+]
 
 
 def test_schema() -> None:
@@ -70,12 +96,12 @@ def test_prometheus_reads_its_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
-def test_grafana_reads_and_never_writes(postgres_server: postgres.Server) -> None:
-    """The user that the script makes sees tables made later, and can change none."""
+def test_grafana_sees_what_it_draws_and_no_more(postgres_server: postgres.Server) -> None:
+    """The user that the script makes runs every query of the dashboards, sees no row or key, and can change nothing."""
     if shutil.which("psql") is None:
         assert not os.environ.get("CI"), "psql is missing in CI"
         pytest.skip("PSQL IS NOT INSTALLED: the script for Grafana's user was not run")
-    name = postgres_server.create()
+    name = postgres_server.create(template=postgres_server.template)
     url = postgres_server.url(name)
     with psycopg.connect(url) as conn:
         host, port, user = conn.info.host, conn.info.port, conn.info.user
@@ -83,20 +109,29 @@ def test_grafana_reads_and_never_writes(postgres_server: postgres.Server) -> Non
         "PATH": os.environ["PATH"],
         "PGHOST": host,
         "PGPORT": str(port),
-        "POSTGRES_USER": user,
-        "POSTGRES_DB": name,
-        "GRAFANA_PASSWORD": 'it\'s "quoted"',
+        "PGUSER": user,
+        "PGDATABASE": name,
     }
-    script = mounts()["/docker-entrypoint-initdb.d/reader.sh"]
+    passwords = "first", 'it\'s "quoted"'
     try:
-        subprocess.run(["sh", str(script)], env=environment, check=True, capture_output=True, timeout=60)
-        with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute("CREATE TABLE later (n int)")
-        with psycopg.connect(url, user="grafana", password='it\'s "quoted"', autocommit=True) as conn:  # noqa: S106
-            assert conn.execute("SELECT count(*) FROM later").fetchone() == (0,)
+        for password in passwords:
+            given = environment | {"GRAFANA_PASSWORD": password}
+            subprocess.run(["sh", str(mounts()["/reader.sh"])], env=given, check=True, capture_output=True, timeout=60)
+        assert len(QUERIES) >= 3
+        with psycopg.connect(url, user="grafana", password=passwords[-1], autocommit=True) as conn:
+            for query in QUERIES:
+                conn.execute(filled(query).encode())
+            assert conn.execute("SELECT count(*) FROM feature_score").fetchone() == (0,)
+            with psycopg.connect(url) as owner:
+                tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            assert len(tables) > 10
             conn.execute("SET default_transaction_read_only = off")
+            for (table,) in tables:
+                for statement in (f'TABLE "{table}"', f'TRUNCATE "{table}"'):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        conn.execute(statement.encode())
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                conn.execute("INSERT INTO later VALUES (1)")
+                conn.execute("CREATE TABLE public.own (n int)")
     finally:
         postgres_server.drop(name)
         postgres_server.run("DROP ROLE IF EXISTS grafana")

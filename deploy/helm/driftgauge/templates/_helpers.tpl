@@ -15,7 +15,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "driftgauge.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
 {{- define "driftgauge.secret" -}}
@@ -38,9 +38,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   valueFrom:
     secretKeyRef: {name: {{ include "driftgauge.secret" . }}, key: database-url}
 {{- end }}
+{{- if and .Values.ingress.enabled (not (hasKey .Values.settings "public_url")) }}
+- name: DRIFTGAUGE_PUBLIC_URL
+  value: {{ printf "%s://%s" (ternary "https" "http" (ne .Values.ingress.tlsSecret "")) .Values.ingress.host | quote }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 - name: DRIFTGAUGE_{{ $name | upper }}
   value: {{ ternary ($value | toString) ($value | int64 | toString) (not (kindIs "float64" $value)) | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
