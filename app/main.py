@@ -132,6 +132,7 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         max_series=settings.max_series,
         reservoir_size=settings.reservoir_size,
         sample_always=settings.sample_always,
+        window_retention_us=settings.window_retention,
         sample_retention_us=settings.sample_retention,
         result_retention_us=settings.result_retention,
         novelty_retention_us=settings.novelty_retention,

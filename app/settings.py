@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     close_delay: Duration = Field("0s", validate_default=True, description="Wait after a window's end.")
     min_rows: Count = Field(30, description="Rows a window needs to be scored.")
     ledger_retention: Duration = Field("72h", validate_default=True, description="How long a batch id is remembered.")
+    window_retention: Duration = Field(
+        "730d", validate_default=True, description="How long windows and scores are kept, by the newest of them."
+    )
     ledger_margin: Duration = Field("1h", validate_default=True, description="Safety margin within the retention.")
     pairing_timeout: Duration = Field("30s", validate_default=True, description="Wait for the other half of a pair.")
 

@@ -16,7 +16,7 @@ from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
 from app.monitor.layouts import layout_of
 from app.monitor.service import Service
-from app.storage import baselines, rollups, windows
+from app.storage import baselines, expiry, rollups, windows
 from app.storage.database import Connection
 from app.storage.rollups import Strand
 from app.storage.windows import WindowCounts
@@ -31,7 +31,7 @@ class Arm:
     """One version of a model on one baseline, with its closed windows: starts and dirty of shape (W,), ascending.
 
     With a `period` they are the days or weeks that its windows roll up to. Of a long history the arm may hold only
-    what starts from `since_us` on.
+    what starts from `since_us` on; windows before `kept_us` are kept no more.
     """
 
     model_id: int
@@ -43,6 +43,7 @@ class Arm:
     own: bool = False
     period: Period | None = None
     since_us: int = EVER_US
+    kept_us: int = EVER_US
 
     @classmethod
     def of_baseline(
@@ -78,7 +79,9 @@ class Arm:
     def changed(self, conn: Connection) -> int | None:
         """Give the oldest start of what changed since it was scored."""
         if self.period is None:
-            return windows.oldest_changed(conn, self.model_id, version=self.version, baseline_id=self.baseline_id)
+            return windows.oldest_changed(
+                conn, self.model_id, version=self.version, baseline_id=self.baseline_id, from_us=_from(self.kept_us)
+            )
         found = self.starts[self.dirty]
         return int(found[0]) if len(found) else None
 
@@ -114,6 +117,7 @@ def arms_of(service: Service, read: Connection, watched: Watched, version: str) 
 def heads(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
     """List the baselines that a version's windows may have been counted on, oldest first, without the windows."""
     none = np.zeros(0, np.int64)
+    kept = expiry.kept_from(read, watched.id, version=version)
     return [
         Arm(
             model_id=watched.id,
@@ -122,6 +126,7 @@ def heads(service: Service, read: Connection, watched: Watched, version: str) ->
             baseline=service.catalog.baseline(baseline_id),
             starts=none,
             dirty=none.astype(np.bool_),
+            kept_us=kept.get(baseline_id, EVER_US),
         )
         for baseline_id in sorted({one.baseline_id for one in baselines.schedule(read, watched.id)})
     ]
@@ -138,12 +143,13 @@ def begun(service: Service, read: Connection, watched: Watched, version: str, *,
         since[one.baseline_id] = None if None in both else min(start for start in both if start is not None)
     found: list[Arm] = []
     for head in heads(service, read, watched, version):
+        holds = since[head.baseline_id]
         first = windows.first_start(
             read,
             watched.id,
             version=version,
             baseline_id=head.baseline_id,
-            from_us=since[head.baseline_id],
+            from_us=_from(head.kept_us if holds is None else max(head.kept_us, holds)),
             to_us=closed_before(service, watched),
         )
         if first is not None:
@@ -160,7 +166,7 @@ def reaching(service: Service, read: Connection, watched: Watched, arm: Arm, sin
         for row in windows.listed(
             read,
             arm.model_id,
-            from_us=None if since_us == EVER_US else since_us,
+            from_us=_from(max(since_us, arm.kept_us)),
             to_us=closed_before(service, watched),
             version=arm.version,
         )
@@ -174,11 +180,15 @@ def reaching(service: Service, read: Connection, watched: Watched, arm: Arm, sin
     )
 
 
+def _from(instant: int) -> int | None:
+    return None if instant == EVER_US else instant
+
+
 def lived(read: Connection, arm: Arm, *, before_us: int) -> Starts:
     """Give the starts of all of the version's windows before an instant, however far back the arm itself reaches."""
     if arm.own or arm.since_us == EVER_US:
         return arm.starts[:0] if arm.own else arm.starts[arm.starts < before_us]
-    rows = windows.listed(read, arm.model_id, to_us=before_us, version=arm.version)
+    rows = windows.listed(read, arm.model_id, from_us=_from(arm.kept_us), to_us=before_us, version=arm.version)
     return np.array([row.start_us for row in rows if row.baseline_id == arm.baseline_id], np.int64)
 
 

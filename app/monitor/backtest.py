@@ -14,6 +14,7 @@ from app.drift.replay import State, walk
 from app.errors import Refused
 from app.monitor.arms import Arm, counted, walked_arms
 from app.monitor.catalog import Watched
+from app.monitor.chronicle import beginning
 from app.monitor.configuration import Configuration, changed
 from app.monitor.crossing import crossed
 from app.monitor.fitting import fit_week
@@ -131,7 +132,7 @@ def _rehearsal(  # noqa: PLR0913 - as _runs
 
 
 def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, end_us: int | None) -> Run:
-    starts, state = arm.starts, arm.beginning()
+    starts, state = arm.starts, beginning(read, arm)
     judged = [np.zeros((0, len(rulebook.names) + 1), np.bool_)]
     at = 0
     while at < len(starts):

@@ -63,16 +63,27 @@ def resume(conn: Connection, arm: Arm, rulebook: Rulebook, *, reach: Reach) -> t
 
 
 def _anew(conn: Connection, arm: Arm) -> tuple[Arm, Resumption] | None:
-    """Forget every week and begin with the first window, if there is one."""
+    """Forget every week whose windows are kept and begin with the first of them, if there is one."""
     chronicles.forget(
         conn,
         arm.model_id,
         version=arm.version,
         baseline_id=arm.baseline_id,
         length_us=arm.length_us,
-        since_us=EVER_US,
+        since_us=arm.kept_us,
     )
-    return (arm, Resumption(0, arm.beginning())) if len(arm.starts) else None
+    return (arm, Resumption(0, beginning(conn, arm))) if len(arm.starts) else None
+
+
+def beginning(conn: Connection, arm: Arm) -> State:
+    """Give the state before the first window that is kept."""
+    past = None
+    if arm.kept_us != EVER_US:
+        past = chronicles.last(
+            conn, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, before_us=arm.kept_us - 1
+        )
+    known = None if past is None else kept_state(past.after)
+    return arm.beginning() if known is None else known
 
 
 def _again(conn: Connection, arm: Arm, *, monday: int, reach: Reach) -> tuple[Arm, Resumption] | None:

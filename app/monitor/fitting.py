@@ -1,6 +1,7 @@
 """What is normal from a Monday on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.drift.calibration import Calibration
 from app.drift.context import WEEK_US, Grid, monday_us
@@ -22,7 +23,36 @@ def fit_baseline(read: Connection, arm: Arm, rulebook: Rulebook) -> Calibration 
 
 
 def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Calibration:
-    """Fit what is normal from a Monday on, to the windows that may vouch for it then.
+    """Fit what is normal from a Monday on, to the windows that may vouch for it then."""
+    grid = rulebook.settings.grid
+    found = vouchers(read, arm, rulebook, state=state, monday=monday)
+    reference = reference_for(
+        laid(of_baseline(read, arm, found.own), arm),
+        laid(counted(read, arm, found.live), arm),
+        monday=monday,
+        grid=grid,
+        accepted=found.features,
+        volume=found.volume,
+        worth=worth_of(arm, grid),
+    )
+    return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Vouchers:
+    """The windows that vouch for what is normal: starts of the baseline's own and of the version's.
+
+    `features`, (W, F), and `volume`, (W,), tell of the version's for what each of them vouches.
+    """
+
+    own: Ints
+    live: Ints
+    features: Bools
+    volume: Bools
+
+
+def vouchers(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Vouchers:
+    """Find the windows that vouch from a Monday on.
 
     When the baseline's own windows are judged, those of the week itself are left out.
     """
@@ -36,16 +66,7 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
     from_baseline, trailing, _, _ = vouching(
         own, live, monday=monday, grid=grid, accepted=features, volume=volume, worth=least
     )
-    reference = reference_for(
-        laid(of_baseline(read, arm, own[from_baseline]), arm),
-        laid(counted(read, arm, live[trailing]), arm),
-        monday=monday,
-        grid=grid,
-        accepted=features[trailing],
-        volume=volume[trailing],
-        worth=least,
-    )
-    return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)
+    return Vouchers(own[from_baseline], live[trailing], features[trailing], volume[trailing])
 
 
 def worth_of(arm: Arm, grid: Grid) -> int:

@@ -41,6 +41,7 @@ class Policy:
     reservoir_size: int = DEFAULT_SIZE
     sample_always: bool = False
     sample_retention_us: int = 86_400_000_000
+    window_retention_us: int = 730 * 86_400_000_000
     result_retention_us: int = 90 * 86_400_000_000
     novelty_retention_us: int = 56 * 86_400_000_000
     expectation_deadline_us: int = 30_000_000

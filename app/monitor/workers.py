@@ -12,7 +12,7 @@ from app.errors import Problem
 from app.monitor.evaluate import due, evaluate, evaluate_rollups, fold_all, rollups_due
 from app.monitor.gauges import outdated, publish
 from app.monitor.novelty import prune_novelties
-from app.monitor.retain import prune, prune_samples
+from app.monitor.retain import prune, prune_samples, prune_windows
 from app.monitor.service import Service
 from app.monitor.sweep import sweep
 from app.storage import accounts, exposition, fold
@@ -146,3 +146,4 @@ class Workers:
         prune(self._service)
         prune_samples(self._service)
         prune_novelties(self._service)
+        prune_windows(self._service)

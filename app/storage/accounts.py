@@ -29,7 +29,8 @@ def balance(conn: Connection, model_id: int | None = None) -> Balance:
         return int(value or 0)
 
     ledger = total("batch_ledger", "rows_accepted") + total("ledger_pruned", "rows")
-    folded, journal = total("window_total", "rows"), total("delta_journal", "rows")
+    folded = total("window_total", "rows") + total("window_pruned", "rows")
+    journal = total("delta_journal", "rows")
     return Balance(ledger, folded, journal, ledger - folded - journal, total("journal_quarantine", "rows"))
 
 

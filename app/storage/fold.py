@@ -59,7 +59,7 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = Fal
 
     Gives 0 when nothing waits, or when another replica is at it and we do not wait for it.
     """
-    mine = _take(conn, model_id, wait=wait)
+    mine = take(conn, model_id, wait=wait)
     shapes = _shapes(conn, model_id) if mine else {}
     chosen = _choose(conn, model_id, shapes) if mine else []
     if not chosen:
@@ -95,7 +95,8 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = Fal
     return len(chosen)
 
 
-def _take(conn: Connection, model_id: int, *, wait: bool) -> bool:
+def take(conn: Connection, model_id: int, *, wait: bool) -> bool:
+    """Hold the folding of a model until the end of the transaction; False when another does and we do not wait."""
     key = {"space": Lock.FOLD, "model": model_id}
     if not wait:
         return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, :model)"), key))

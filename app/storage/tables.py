@@ -284,6 +284,16 @@ window_total = Table(
     ),
 )
 
+window_pruned = Table(
+    "window_pruned",
+    metadata,
+    _key("model_id"),
+    Column("version", NAME, primary_key=True),
+    _key("baseline_id"),
+    Column("before", Instant, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+)
+
 rollup = Table(
     "rollup",
     metadata,

@@ -115,10 +115,14 @@ def dirty(conn: Connection, model_id: int, *, start_before_us: int) -> list[Wind
     ]
 
 
-def oldest_changed(conn: Connection, model_id: int, *, version: str, baseline_id: int) -> int | None:
+def oldest_changed(
+    conn: Connection, model_id: int, *, version: str, baseline_id: int, from_us: int | None = None
+) -> int | None:
     """The start of the oldest folded window of a version on a baseline that changed since it was scored."""
     total = tables.window_total.c
-    mine = (total.model_id == model_id, total.version == version, total.baseline_id == baseline_id)
+    mine = [total.model_id == model_id, total.version == version, total.baseline_id == baseline_id]
+    if from_us is not None:
+        mine.append(total.window_start >= from_us)
     start: int | None = conn.scalar(
         select(func.min(total.window_start)).where(*mine, total.revision > total.scored_revision)
     )
