@@ -1,20 +1,18 @@
 """Fit a calibration to a reference, a few features at a time."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift import distance, normal, tail, volume, wobble
-from app.drift.autocorrelation import factor
+from app.drift import distance, volume, wobble
 from app.drift.calibration import Calibration
 from app.drift.cells import blocks, cells_of, leaning
 from app.drift.comparison import Comparison, compare
-from app.drift.context import DAY_US, Grid
+from app.drift.context import Grid
 from app.drift.joint import joined
+from app.drift.laws import Scored, laws
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
-from app.drift.normal import Normal
 from app.drift.sums import down
 from app.drift.tail import LEAST_LOG
 from app.drift.trailing import Trailing
@@ -24,10 +22,9 @@ CHUNK: Final = 200_000
 _LEAST_LIVE: Final = 30
 _SMALL: Final = 2**31
 """Counts whose sum is below this fit into half the memory."""
-SCORE_BEND: Final = 0.15
-PSI_BEND: Final = 0.25
-KS_BEND: Final = 0.3
-"""How the logarithms of these three bend among dice."""
+_LARGE: Final = 2**32
+_BATCH_SHARE: Final = 2
+"""Scores have no bins: the laws of this many fewer features than there are bins in a chunk are fitted at once."""
 _LEAST_VARIANCE: Final = 1.0
 """Of the rows in a bin that moves like independent rows: a stray row is one standard deviation, however rare."""
 TURNOVER: Final = 2.0
@@ -70,48 +67,35 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     """Fit every feature by itself; the chunk changes the memory, never a digit."""
     slots = grid.slot(reference.starts)
     lean = leaning(grid, starts=reference.starts, slots=slots)
-    parts: list[Calibration] = []
-    sums = np.zeros((int(grid.cells()[1][-1]), int(layout.offsets[-1])), dtype=np.uint32)
     everyone = np.ones(len(reference), dtype=np.bool_)
     accepted = everyone if reference.volume_accepted is None else reference.volume_accepted
     rows = volume.fit(reference.rows, reference.starts, accepted=accepted, grid=grid)
+    sums = np.zeros((int(grid.cells()[1][-1]), int(layout.offsets[-1])), dtype=np.uint16)
     per = max(chunk // max(len(reference), 1), 1)
+    batch = max(chunk // _BATCH_SHARE // max(len(reference), 1), 1)
+    parts: list[Calibration] = []
+    waiting: list[Scored] = []
     first = 0
     while first < layout.features:
         last = int(np.searchsorted(layout.offsets, layout.offsets[first] + per, side="right")) - 1
         last = min(max(last, first + 1), layout.features)
-        part = _part(
-            layout,
-            reference,
-            first=first,
-            last=last,
-            slots=slots,
-            grid=grid,
-            least=min_rows,
-            rows=rows,
-            lean=lean,
-        )
-        sums = sums.astype(np.promote_types(sums.dtype, part.sums.dtype), copy=False)
-        sums[:, layout.offsets[first] : layout.offsets[last]] = part.sums
-        parts.append(replace(part, sums=part.sums[:, :0].copy()))
+        part, held = _scored(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows)
+        sums = sums.astype(np.promote_types(sums.dtype, held.dtype), copy=False)
+        used = np.unique(part.row_of)  # what is never written takes no memory
+        sums[used, layout.offsets[first] : layout.offsets[last]] = held[used]
+        waiting.append(part)
         first = last
+        if first == layout.features or sum(each.judged.shape[1] for each in waiting) >= batch:
+            parts.append(laws(waiting, starts=reference.starts, grid=grid, volume=rows, lean=lean, least=min_rows))
+            waiting = []
     return joined(parts, sums)
 
 
-def _part(  # noqa: PLR0913 - a part needs all that the whole does
-    whole: Layout,
-    reference: Trailing,
-    *,
-    first: int,
-    last: int,
-    slots: Ints,
-    grid: Grid,
-    least: int,
-    rows: volume.VolumeCalibration,
-    lean: Floats,
-) -> Calibration:
+def _scored(  # noqa: PLR0913 - a part needs all that the whole does
+    whole: Layout, reference: Trailing, *, first: int, last: int, slots: Ints, grid: Grid, least: int
+) -> tuple[Scored, NDArray[np.integer]]:
+    """Score the reference windows of some features by leave-one-out; gives the sums of their cells as well."""
     layout = whole.part(first, last)
-    features = layout.features
     mine = reference.counts[:, whole.offsets[first] : whole.offsets[last]]
     x = mine.astype(np.float64)
     counts: NDArray[Any] = mine.astype(np.int32 if x.sum() < _SMALL else np.int64)
@@ -125,51 +109,41 @@ def _part(  # noqa: PLR0913 - a part needs all that the whole does
     cells = cells_of(counts, x, judged, slots=slots, grid=grid, layout=layout, own=reference.own, block=block)
     row = cells.row_of[slots]
     own = np.where(reference.own[:, None], n, 0.0)
-    column = np.arange(features)
+    column = np.arange(layout.features)
     pseudo = TURNOVER * layout.novelty * (cells.own_rows[row, column] - own)
     seen = compare(x, cells.rest.astype(np.float64), layout=layout, pseudo=pseudo if layout.novelty.any() else None)
     judged &= np.isfinite(seen.e)
     sampling, lasting = _wobble(seen, judged, layout=layout, own=reference.own)
     z = standardised(seen, sampling, lasting, layout=layout)
-    day = reference.starts // DAY_US
-    index = reference.starts // grid.length_us
-    logs = np.log(np.maximum(score_of(z, layout=layout), 1e-3))
-    scores = [logs]
-    laws = [tail.fit(np.where(judged, logs, LEAST_LOG), judged, day=day, bend=SCORE_BEND)]
+    scores, known = [np.log(np.maximum(score_of(z, layout=layout), 1e-3))], [judged]
     for where in special_bins(layout):
-        mine = np.where(where == ABSENT, 0, where)
-        known = judged & (where != ABSENT)
-        risen = np.where(known, lift(z[:, mine]), LEAST_LOG)
-        scores.append(risen)
-        laws.append(tail.fit(risen, known, day=day))
+        known.append(judged & (where != ABSENT))
+        scores.append(np.where(known[-1], lift(z[:, np.where(where == ABSENT, 0, where)]), LEAST_LOG))
     sums = counts.sum(axis=0, dtype=np.int64)
-    nu = expected_psi(layout, n, inside=own)
-    psi, ks = _published(
-        counts, reference.own, nu, layout=layout, judged=judged, row=row, rows=len(cells.sums), day=day
-    )
-    days = np.array([len(np.unique(day[judged[:, f]])) for f in range(features)], dtype=np.int64)
-    used = np.zeros((len(cells.sums), features), dtype=np.bool_)
+    gap, e = distance.ks(counts, layout.baseline[None, :], layout=layout, own=reference.own)
+    used = np.zeros((len(cells.sums), layout.features), dtype=np.bool_)
     used[cells.row_of, column] = True
     kept = np.where(np.repeat(used, layout.sizes, axis=1), cells.sums, 0)
-    return Calibration(
+    scored = Scored(
+        judged=judged,
+        row=row,
+        rows=len(cells.sums),
+        scores=tuple(scores),
+        known=tuple(known),
+        psi=distance.psi(counts, layout.baseline[None, :], layout=layout, own=reference.own),
+        psi_size=expected_psi(layout, n, inside=own),
+        ks=gap,
+        ks_size=np.sqrt(e),
         row_of=cells.row_of.astype(np.int16),
-        sums=kept.astype(np.uint32) if kept.max(initial=0) < 2**32 else kept.astype(np.int64),
         own_rows=cells.own_rows.astype(np.int64),
         level=cells.level.astype(np.int8),
         sampling=sampling,
         lasting=lasting,
-        score=laws[0],
-        psi=psi,
-        ks=ks,
-        ratios=(laws[1], laws[2], laws[3]),
         special=np.stack([np.where(where == ABSENT, 0.0, sums[where]) for where in special_bins(layout)]),
-        rows=n.sum(axis=0),
-        tau=np.stack([factor(score, judged, index=index) for score in scores]),
-        witnesses=np.count_nonzero(judged, axis=0),
-        days=days,
-        volume=rows,
-        lean=lean,
-        min_rows=least,
+        inside=n.sum(axis=0),
+    )
+    return scored, kept.astype(
+        np.min_scalar_type(int(kept.max(initial=0))) if kept.max(initial=0) < _LARGE else np.int64
     )
 
 
@@ -207,22 +181,3 @@ def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout:
     z = seen.p - seen.q
     z /= np.sqrt(e, out=e)
     return z if known.all() else np.where(np.repeat(known, layout.sizes, axis=1), z, 0.0)
-
-
-def _published(  # noqa: PLR0913 - a fit takes each of them
-    counts: NDArray[Any],
-    own: Bools,
-    nu: Floats,
-    *,
-    layout: Layout,
-    judged: Bools,
-    row: Ints,
-    rows: int,
-    day: Ints,
-) -> tuple[Normal, Normal]:
-    psi = distance.psi(counts, layout.baseline[None, :], layout=layout, own=own)
-    gap, e = distance.ks(counts, layout.baseline[None, :], layout=layout, own=own)
-    return (
-        normal.fit(psi, nu, counts=judged, row=row, rows=rows, day=day, bend=PSI_BEND),
-        normal.fit(gap, np.sqrt(e), counts=judged, row=row, rows=rows, day=day, bend=KS_BEND),
-    )
