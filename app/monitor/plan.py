@@ -1,18 +1,20 @@
 """Where the counts of posted features go, and what they add up to, worked out once for a baseline."""
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from operator import attrgetter
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline, BinnedFeature
 from app.drift.categories import CategoricalBins
-from app.wire.windows import Counted
+from app.wire.windows import LARGEST_COUNT, Counted
 
+_WHOLE: Final = np.dtype("<i8")
 _counts = attrgetter("counts")
 
 
@@ -22,6 +24,7 @@ class Plan:
 
     names: tuple[str, ...]
     sizes: list[int]
+    packers: list[Callable[..., bytes]]
     starts: NDArray[np.int64]
     nulls: NDArray[np.int64]
     means: NDArray[np.float64]
@@ -31,13 +34,15 @@ class Plan:
     def of(baseline: Baseline) -> "Plan":
         """Plan for a baseline."""
         starts = baseline.offsets[:-1]
+        sizes = np.diff(baseline.offsets).tolist()
         means = np.zeros(baseline.total)
         for start, feature in zip(starts.tolist(), baseline.features, strict=True):
             if feature.means is not None:
                 means[start : start + len(feature.means)] = np.nan_to_num(feature.means)
         return Plan(
             names=tuple(feature.name for feature in baseline.features),
-            sizes=np.diff(baseline.offsets).tolist(),
+            sizes=sizes,
+            packers=[struct.Struct(f"<{size}q").pack for size in sizes],
             starts=starts,
             nulls=starts + np.array([null_of(feature) for feature in baseline.features], np.int64),
             means=means,
@@ -59,11 +64,17 @@ class Plan:
         return self._whole(rows, lists, out=out)
 
     def _whole(self, rows: int, lists: Sequence[Sequence[int]], *, out: Sequence[int]) -> NDArray[np.int64] | None:
-        if [*map(len, lists)] != self.sizes:
+        try:
+            laid = np.frombuffer(
+                bytearray().join([pack(*own) for pack, own in zip(self.packers, lists, strict=True)]), _WHOLE
+            )
+        except struct.error:  # too few, too many, or too large
             return None
-        laid = np.fromiter(chain.from_iterable(lists), np.int64, len(self.means))
+        laid = np.frombuffer(octets, _WHOLE)
         if len(out):
             laid[self.nulls[list(out)]] = rows
+        if len(laid) and not (laid.min() >= 0 and laid.max() <= LARGEST_COUNT):
+            return None
         return laid if (np.add.reduceat(laid, self.starts) == rows).all() else None
 
     def sums(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:

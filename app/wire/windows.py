@@ -9,9 +9,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 
 
 class Counted(msgspec.Struct, gc=False):
-    """What one feature adds, bin by bin."""
+    """What one feature adds, bin by bin; how large a count may be is seen when all of them stand side by side."""
 
-    counts: list[Count]
+    counts: list[int]
 
 
 class Window(msgspec.Struct):
