@@ -65,9 +65,7 @@ class Plan:
 
     def _whole(self, rows: int, lists: Sequence[Sequence[int]], *, out: Sequence[int]) -> NDArray[np.int64] | None:
         try:
-            laid = np.frombuffer(
-                bytearray().join([pack(*own) for pack, own in zip(self.packers, lists, strict=True)]), _WHOLE
-            )
+            octets = bytearray().join([pack(*own) for pack, own in zip(self.packers, lists, strict=True)])
         except struct.error:  # too few, too many, or too large
             return None
         laid = np.frombuffer(octets, _WHOLE)
