@@ -1,6 +1,6 @@
 """How a model's rows come out of their envelopes."""
 
-from app.drift.columns import Role
+from app.drift.columns import Kind, Role
 from app.monitor.catalog import Watched
 from app.wire.wrapping import Opening
 
@@ -16,3 +16,9 @@ def opening(watched: Watched) -> Opening:
         features=frozenset(feature.name for feature in features),
         prediction=predictions[0] if len(predictions) == 1 else None,
     )
+
+
+def numbers_of(watched: Watched) -> frozenset[str]:
+    """Name the features whose values are numbers, and that steer nothing."""
+    steering = {watched.configuration.time_column, watched.configuration.version_column}
+    return frozenset(one.name for one in watched.model.features if one.kind is Kind.NUMERIC) - steering

@@ -1,13 +1,14 @@
 """One delivery of rows as it came over the wire."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import xxhash
 
 from app.drift.columns import Role
 from app.monitor.catalog import Watched
-from app.monitor.opening import opening
+from app.monitor.opening import numbers_of, opening
 from app.wire.decode import decode
 from app.wire.envelope import opened
 from app.wire.table import Table
@@ -79,5 +80,6 @@ class Parcel:
     def table(self, watched: Watched) -> Table:
         """Read the rows, out of their envelopes."""
         lone = self.shipped or bool(watched.configuration.envelope)
-        table = decode(self.body, self.content_type, row_count=self.row_count, lone=lone)
+        numbers = partial(numbers_of, watched)
+        table = decode(self.body, self.content_type, row_count=self.row_count, lone=lone, numbers=numbers)
         return opened(table, opening(watched))

@@ -3,29 +3,40 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, partial
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.csv
 
 from app.errors import Refused
+from app.wire.csvnumbers import NumberColumns
 from app.wire.faults import RAGGED_LINE, check_names, clip, kept, listed, undecodable
 from app.wire.names import check_name
-from app.wire.table import Table
+from app.wire.table import RawColumn, Table
 from app.wire.text import repaired
 
 HEADER_BYTES: Final = 1 << 22
+HEADER_LOOKS: Final = (1 << 14, HEADER_BYTES)
+LOOKS: Final = 2
+COLUMN: Final = re.compile(r"In CSV column #([0-9]+): ")
 NAMES_AND_FIRST: Final = 2
 
 
 def header(head: bytes) -> list[str]:
     """Read the first line that is not blank as lawful, distinct names."""
-    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
-    try:
-        names = next((cells for cells in csv.reader(io.StringIO(text, newline="")) if cells), [])
-    except csv.Error as error:
-        raise undecodable(f"the header of the CSV cannot be read: {clip(str(error))}") from None
+    names: list[str] = []
+    for size in HEADER_LOOKS:
+        text = head[:size].removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+        lines = io.StringIO(text, newline="")
+        try:
+            names = next((cells for cells in csv.reader(lines) if cells), [])
+        except csv.Error as error:
+            raise undecodable(f"the header of the CSV cannot be read: {clip(str(error))}") from None
+        if lines.tell() < len(text):
+            break
     if not names:
         raise undecodable("the CSV has no header line")
     check_names(len(names))
@@ -80,10 +91,14 @@ def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: l
     rows = sum(batch.num_rows for batch in batches)
     kinds = batches[0].schema.types if batches else [pa.string()] * len(names)
     cells = [pa.chunked_array([batch.column(n) for batch in batches], kind) for n, kind in enumerate(kinds)]
+    return _table(dict(zip(names, cells, strict=True)), rows, ragged=ragged)
+
+
+def _table(columns: Mapping[str, RawColumn], rows: int, *, ragged: list[int]) -> Table:
     received = rows + len(ragged)
     return Table(
         rows=rows,
-        columns=dict(zip(names, cells, strict=True)),
+        columns=columns,
         received=received,
         numbers=kept(received, ragged),
         rejections=listed(ragged, RAGGED_LINE),
@@ -91,15 +106,37 @@ def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: l
     )
 
 
-def table_of_csv(body: bytes) -> Table:
-    """Make a table of a whole CSV body."""
-    names = header(body[:HEADER_BYTES])
-    ragged: list[int | None] = []
+def table_of_csv(body: bytes, *, numbers: Collection[str] = ()) -> Table:
+    """Make a table of a whole CSV body; columns named in `numbers` are read as such where all of their cells are."""
+    names = header(body)
     text = repaired(body)
     ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
+    doubles = {place for place, name in enumerate(names) if name in numbers}
+    for _ in range(LOOKS if doubles else 0):
+        batches, ragged, odd = _look(ended, len(names), doubles)
+        if batches and not odd:
+            columns = NumberColumns(batches[0], names, doubles, again=cache(partial(_texts, ended, len(names))))
+            odd = columns.odd()
+            if not odd:
+                return _table(columns, batches[0].num_rows, ragged=ragged)
+        doubles -= odd
+    batches, ragged, _ = _look(ended, len(names), set())
+    return table_of_cells(names, batches, ragged=ragged)
+
+
+def _look(text: bytes, width: int, doubles: set[int]) -> tuple[list[pa.RecordBatch], list[int], set[int]]:
+    """Read all rows; gives them, the refused ones, and a column of doubles that holds something else."""
+    ragged: list[int | None] = []
     try:
-        reader = open_reader(pa.BufferReader(ended), len(names), block=len(ended) + 1, ragged=ragged.append)
-        batches = list(reader)
+        source = pa.BufferReader(text)
+        batches = list(open_reader(source, width, block=len(text) + 1, ragged=ragged.append, doubles=doubles))
     except pa.ArrowInvalid as error:
+        odd = COLUMN.search(str(error))
+        if odd is not None and int(odd[1]) in doubles:
+            return [], [], {int(odd[1])}
         raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
-    return table_of_cells(names, batches, ragged=[row for row in ragged if row is not None])
+    return batches, [row for row in ragged if row is not None], set()
+
+
+def _texts(text: bytes, width: int) -> pa.RecordBatch:
+    return _look(text, width, set())[0][0]

@@ -2,7 +2,6 @@
 
 import codecs
 import math
-import re
 from bisect import insort
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -12,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.wire.csvrows import HEADER_BYTES, header, open_reader, table_of_cells
+from app.wire.csvrows import COLUMN, HEADER_BYTES, header, open_reader, table_of_cells
 from app.wire.faults import clip, undecodable
 from app.wire.sources import Plain
 from app.wire.table import Table
@@ -21,8 +20,6 @@ from app.wire.table import Table
 BLOCK: Final = 2 << 20
 LARGEST_BLOCK: Final = 128 << 20
 SECOND_LOOKS: Final = 8
-
-_COLUMN: Final = re.compile(r"In CSV column #([0-9]+): ")
 
 
 class _OddError(Exception):
@@ -67,7 +64,7 @@ class CsvFile:
 
     def _look_again(self, error: pa.ArrowInvalid) -> None:
         """Choose another way to read what could not be read."""
-        odd = _COLUMN.search(str(error))
+        odd = COLUMN.search(str(error))
         if odd is not None and int(odd[1]) in self._doubles:
             self._as_text({int(odd[1])})
         elif "straddling" in str(error) and self._block < LARGEST_BLOCK:

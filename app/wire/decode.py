@@ -1,8 +1,9 @@
 """Bytes to a table: the bytes say what they are, the content type is a hint."""
 
 import codecs
+from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.errors import BadRequest, UnsupportedType
 from app.wire.arrow import FILE_MAGIC, STREAM_MAGIC, table_of_arrow
@@ -18,6 +19,8 @@ from app.wire.quick import quick_json
 from app.wire.table import Table
 
 MAX_DECODED: Final = 64 << 20
+
+Names: TypeAlias = Callable[[], Collection[str]]
 
 
 class Format(StrEnum):
@@ -105,24 +108,28 @@ def _may_hide(declared: Format | None, content_type: str | None) -> bool:
     return declared is not Format.CSV
 
 
-def decode(
+def decode(  # noqa: PLR0913 - what a sender may say, and what is known of its rows
     body: bytes,
     content_type: str | None,
     *,
     row_count: int | None = None,
     limit: int = MAX_DECODED,
     lone: bool = False,
+    numbers: Names = tuple,
 ) -> Table:
     """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it.
 
-    `lone` takes one object by itself for one row, as log shippers send it.
+    `lone` takes one object by itself for one row, as log shippers send it. `numbers` names columns whose text is
+    likely to be read as numbers, when that is asked.
     """
-    table = _table(body, content_type, row_count=row_count, limit=limit, lone=lone)
+    table = _table(body, content_type, row_count=row_count, limit=limit, lone=lone, numbers=numbers)
     check_row_count(table.received, row_count)
     return table
 
 
-def _table(body: bytes, content_type: str | None, *, row_count: int | None, limit: int, lone: bool) -> Table:
+def _table(  # noqa: PLR0913 - what decode is given
+    body: bytes, content_type: str | None, *, row_count: int | None, limit: int, lone: bool, numbers: Names
+) -> Table:
     match known_format(body, content_type):
         case Format.PARQUET:
             return table_of_parquet(body, limit=limit)
@@ -131,7 +138,7 @@ def _table(body: bytes, content_type: str | None, *, row_count: int | None, limi
         case Format.NDJSON:
             return table_of_lines(body)
         case Format.CSV:
-            return table_of_csv(body)
+            return table_of_csv(body, numbers=numbers())
         case Format.JSON:
             return _json(body, content_type, lone=lone)
         case Format.MSGPACK:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from app.wire.cells import Cells
 from app.wire.jsonrows import RowColumns
 from app.wire.table import RawColumn, Table
 from app.wire.times import READ, instants
@@ -32,8 +33,8 @@ def opened(table: Table, opening: Opening, *, logged: bool = True) -> Table:
 
 
 def _has_parts(columns: RowColumns) -> bool:
-    parts = [name for name in (FEATURES, PREDICTION) if name in columns]
-    return any(isinstance(row.get(name), dict) for name in parts for row in columns.rows)
+    parts = [columns[name] for name in (FEATURES, PREDICTION) if name in columns]
+    return any(isinstance(value, dict) for part in parts if not isinstance(part, Cells) for value in part)
 
 
 def _unfolded(row: Row) -> Row:

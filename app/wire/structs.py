@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drift.columns import Block
 from app.wire.cells import Cells, Doubles
 from app.wire.exact import ExactColumn
 from app.wire.jsonrows import RowColumns
@@ -63,19 +64,32 @@ class StructColumns(RowColumns):
     @cached_property
     def _numbers(self) -> tuple[int, Doubles, Nulls | None] | None:
         """The longest run of columns that hold numbers and nulls alone: where it begins, both as (columns, rows)."""
-        first, stop = _longest_run([type(value) in _NUMBERS for value in self._tuples[0]])
+        astuple = msgspec.structs.astuple
+        first, stop = _longest_run([type(value) in _NUMBERS for value in astuple(self._structs[0])])
         if stop - first < len(self._names) // 2:
             return None
-        whole = stop - first == len(self._names)
         pack = struct.Struct(f"{stop - first}d").pack
-        rows = self._tuples if whole else [row[first:stop] for row in self._tuples]
         try:
-            packed = [pack(*row) for row in rows]
+            # One row after the other: a thousand tuples at once would fall out of the cache.
+            if stop - first == len(self._names):
+                packed = [pack(*astuple(row)) for row in self._structs]
+            else:
+                packed = [pack(*astuple(row)[first:stop]) for row in self._structs]
         except (struct.error, OverflowError, TypeError):
-            found = _with_nulls(rows)
+            found = _with_nulls([row[first:stop] for row in self._tuples])
             return None if found is None else (first, *found)
         block = np.frombuffer(b"".join(packed), np.float64).reshape(len(packed), stop - first)
         return first, np.ascontiguousarray(block.T), None
+
+    @cached_property
+    def block(self) -> Block | None:
+        """The columns that hold numbers alone."""
+        if self._numbers is None:
+            return None
+        first, doubles, nulls = self._numbers
+        whole = range(len(doubles)) if nulls is None else np.flatnonzero(~nulls.any(axis=1)).tolist()
+        names = list(self._names)
+        return Block({names[first + place]: place for place in whole}, doubles)
 
     def __getitem__(self, name: str) -> Any:
         """Give one column."""

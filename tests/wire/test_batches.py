@@ -1,11 +1,15 @@
 """One Arrow record batch as columns and as a block."""
 
+from typing import Any
+
 import numpy as np
+import orjson
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.wire.batches import PLAIN, BatchColumns
+from app.wire.decode import decode
 from app.wire.values import numeric
 
 KINDS = [
@@ -55,3 +59,33 @@ def test_the_block_holds_what_the_columns_hold(
         assert read.state is None
         assert block.values[block.places[name]].view(np.int64).tolist() == read.values.view(np.int64).tolist()
     assert list(columns) == names
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    names=st.integers(20, 40),
+    odd=st.lists(st.tuples(st.integers(0, 39), st.sampled_from([None, 7, 2**60, True, "x", 1e308])), max_size=4),
+    lines=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_rows_of_one_shape_hold_a_block(
+    *, seed: int, names: int, odd: list[tuple[int, int | str | None]], lines: bool
+) -> None:
+    """What the block of JSON rows holds is what its columns hold."""
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = [
+        dict(zip((f"feature-{n}" for n in range(names)), row, strict=True))
+        for row in rng.normal(size=(60, names)).tolist()
+    ]
+    for place, value in odd:
+        rows[int(rng.integers(1, 60))][f"feature-{place % names}"] = value
+    body = b"".join(orjson.dumps(row) + b"\n" for row in rows) if lines else orjson.dumps(rows)
+    table = decode(body, "application/x-ndjson" if lines else "application/json")
+    block = table.block
+    if any(isinstance(value, str | bool) for _, value in odd):
+        return
+    assert block is not None
+    whole = [name for name in rows[0] if all(row[name] is not None for row in rows)]
+    assert list(block.places) == whole
+    for name in whole:
+        assert block.values[block.places[name]].tolist() == [float(row[name]) for row in rows]
