@@ -17,12 +17,10 @@ from app.quality.exact import Outcome
 from app.quality.process import Bounds, Examiner
 from app.quality.suite import Suite
 from app.storage import reservoirs, windows
-from app.wire.picks import Values, picked, read_cells
+from app.wire.picks import Values, picked
 from app.wire.stream import RowsFile
-from app.wire.values import numeric_share
 
 LAST: Final = 5
-MOSTLY: Final = 0.9
 
 
 def on_file(suite: Suite, path: Path, *, bounds: Bounds, size: int = DEFAULT_SIZE) -> list[Outcome]:
@@ -59,23 +57,17 @@ def on_windows(service: Service, watched: Watched, suite: Suite) -> Iterator[tup
 
 
 def _sampled(path: Path, size: int) -> tuple[Sample, int]:
-    hashes, columns, rows = np.zeros(0, np.uint64), dict[str, list[Any]](), 0
+    hashes, columns, rows, text = np.zeros(0, np.uint64), dict[str, list[Any]](), 0, False
     for number, table in enumerate(RowsFile(path)):
         fresh = row_hashes(f"{path.name}/{number}", np.arange(table.rows))
         limit = hashes[-1] if len(hashes) == size else np.iinfo(np.uint64).max
         places = np.flatnonzero(fresh <= limit)
         places = places[np.argsort(fresh[places])][:size]
         picks = picked(table, list(table.columns), places.tolist())
-        some = {name: _read(values, text=picks.text) for name, values in picks.columns.items()}
-        hashes, columns = _lowest(hashes, columns, fresh[places], some, size=size)
+        hashes, columns = _lowest(hashes, columns, fresh[places], picks.columns, size=size)
         rows += table.rows
-    return Sample(hashes, columns), rows
-
-
-def _read(values: list[Any], *, text: bool) -> list[Any]:
-    """Read CSV cells as numbers in a column that holds mostly such."""
-    numbers, present = numeric_share(values, text=text) if text else (0, 0)
-    return read_cells(values) if present and numbers >= MOSTLY * present else values
+        text = table.text
+    return Sample(hashes, columns, frozenset(columns) if text else frozenset()), rows
 
 
 def _lowest(hashes: Any, columns: Values, fresh: Any, some: Values, *, size: int) -> tuple[Any, Values]:

@@ -47,10 +47,11 @@ def row_hashes(batch_id: str, rows: NDArray[np.int64]) -> Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows of one window by ascending hash; a column is missing where no row had it."""
+    """Rows of one window by ascending hash; a column is missing where no row had it, `cells` came as CSV throughout."""
 
     hashes: Hashes
     columns: dict[str, list[Any]]
+    cells: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -123,7 +124,7 @@ def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
     lowest, first = np.unique(hashes, return_index=True)
     chosen = first[:size]
     numeric = {feature.name for feature in watched.model.features if feature.kind is Kind.NUMERIC}
-    read = [_read(unpacked(part.payload), numeric) for part in parts]
+    read = [unpacked(part.payload) for part in parts]
     lengths = np.array([len(part.hashes) // _DTYPE.itemsize for part in parts])
     ends = np.cumsum(lengths)
     owner = np.searchsorted(ends, chosen, side="right")
@@ -131,23 +132,26 @@ def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
     secret = sensitive_names(watched)
     names = dict.fromkeys(name for picks in read for name in picks.columns if name not in secret)
     pairs = list(zip(owner.tolist(), place.tolist(), strict=True))
-    absent: list[Any] = []
+    cells = frozenset(name for name in names if all(_is_cells(picks, name) for picks in read))
     columns = {}
     for name in names:
-        sources = [picks.columns.get(name, absent) for picks in read]
-        columns[name] = [sources[part][row] if sources[part] is not absent else None for part, row in pairs]
-    return Sample(lowest[:size], columns)
+        parse = name in numeric and name not in cells
+        sources = [_source(picks, name, parse=parse) for picks in read]
+        columns[name] = [sources[part][row] if sources[part] is not None else None for part, row in pairs]
+    return Sample(lowest[:size], columns, cells)
+
+
+def _is_cells(picks: Picks, name: str) -> bool:
+    return name not in picks.columns or picks.text or name in picks.cells
+
+
+def _source(picks: Picks, name: str, *, parse: bool) -> list[Any] | None:
+    """Give a column of some rows; `parse` reads its numbers if they are cells beside values of other formats."""
+    values = picks.columns.get(name)
+    return read_cells(values) if parse and values is not None and _is_cells(picks, name) else values
 
 
 def whole(sample: Sample, *, version: str, start_us: int) -> Part:
     """Write a joined sample as one part."""
-    payload = packed(Picks(text=False, columns=sample.columns))
+    payload = packed(Picks(text=False, columns=sample.columns, cells=sorted(sample.cells)))
     return Part(version, start_us, sample.hashes.astype(_DTYPE).tobytes(), payload)
-
-
-def _read(picks: Picks, numeric: set[str]) -> Picks:
-    """Read the cells of numeric features as numbers when they came as CSV text."""
-    if not picks.text:
-        return picks
-    columns = {name: read_cells(values) if name in numeric else values for name, values in picks.columns.items()}
-    return Picks(text=False, columns=columns)

@@ -1,10 +1,12 @@
 """The road of a window's sample: exact counts where they decide, the process that validates for the rest."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from app.monitor.catalog import Watched
+from app.monitor.forms import AS_COUNTED, Forms, as_counted, forms
 from app.monitor.sampling import Sample, merged, whole
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
@@ -73,29 +75,36 @@ def validate_window(service: Service, watched: Watched, due: Due, *, examiner: E
 
 def judge(window: Window, suite: Suite, *, examiner: Examiner, values: bool, deadline_s: float) -> list[Outcome]:
     """Give what became of every expectation, in the order of the suite."""
-    textual = frozenset(name for name, column in window.sample.columns.items() if _textual(column))
-    if not len(window.sample) and window.counted is not None:
-        textual = frozenset(feature.name for feature in window.counted.baseline.features)
-    textual |= window.secret  # nobody sees their values, so their categories stand for them
+    came = forms(window.sample, secret=window.secret)
     outcomes: dict[int, Outcome] = {}
-    tasks = []
+    tasks: dict[bool, list[Task]] = {False: [], True: []}
     for number, expectation in enumerate(suite.expectations):
-        outcome = _without_process(expectation, window, textual)
+        outcome = _without_process(expectation, window, AS_COUNTED if expectation.derived else came)
         if outcome is None:
-            tasks.append(Task(number, expectation.type, dict(expectation.kwargs)))
+            tasks[expectation.derived].append(Task(number, expectation.type, dict(expectation.kwargs)))
         else:
             outcomes[number] = outcome
-    outcomes |= _asked(window.sample, tasks, examiner=examiner, values=values, deadline_s=deadline_s)
+    end = time.monotonic() + deadline_s
+    for sample, some in ((window.sample, tasks[False]), (as_counted(window.sample, tasks[True]), tasks[True])):
+        left = max(end - time.monotonic(), 0.0)
+        outcomes |= _asked(sample, some, examiner=examiner, values=values, deadline_s=left)
     return [outcomes[number] for number in range(len(suite.expectations))]
 
 
-def _without_process(expectation: Expectation, window: Window, textual: frozenset[str]) -> Outcome | None:
+def _without_process(expectation: Expectation, window: Window, came: Forms) -> Outcome | None:
     if window.rows < expectation.min_rows:
         return Outcome(success=True, error="insufficient_rows")
-    exact = None if window.counted is None else decide(expectation, window.counted, textual=textual)
+    exact = None if window.counted is None else _decided(expectation, window.counted, came)
     if exact is None and expectation.type in _OF_ROW_COUNT:
         return _row_count(expectation, window)
     return exact or _impossible(expectation, window)
+
+
+def _decided(expectation: Expectation, counts: Counted, came: Forms) -> Outcome | None:
+    if came.textual is not None:
+        return decide(expectation, counts, textual=came.textual, mixed=came.mixed)
+    every = frozenset(feature.name for feature in counts.baseline.features)
+    return decide(expectation, counts, textual=every)
 
 
 def _impossible(expectation: Expectation, window: Window) -> Outcome | None:
@@ -133,7 +142,7 @@ def _asked(
         if not waiting:
             break
         try:
-            for answer in examiner.answers(columns, waiting, values=values, deadline_s=deadline_s):
+            for answer in examiner.answers(columns, waiting, values=values, deadline_s=deadline_s, cells=sample.cells):
                 outcomes[answer.number] = _of_answer(answer)
         except GoneError as error:
             word = error.word
@@ -151,10 +160,6 @@ def _names(task: Task) -> tuple[str, ...]:
 
 def _of_answer(answer: Answer) -> Outcome:
     return Outcome(answer.success, answer.ratio, exact=False, error=answer.error, values=answer.values)
-
-
-def _textual(column: list[Any]) -> bool:
-    return all(isinstance(value, str) or value is None for value in column)
 
 
 def counted(service: Service, found: list[tuple[int, windows.WindowCounts]]) -> Counted | None:

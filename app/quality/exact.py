@@ -35,10 +35,13 @@ class Counted:
     sums: np.ndarray[Any, np.dtype[np.float64]]
 
 
-def decide(expectation: Expectation, counted: Counted, *, textual: frozenset[str]) -> Outcome | None:
+def decide(
+    expectation: Expectation, counted: Counted, *, textual: frozenset[str], mixed: frozenset[str] = frozenset()
+) -> Outcome | None:
     """Decide an expectation from counts, or give None when they cannot.
 
-    `textual` names the categorical features whose values all came as text, so that their categories are their values.
+    `textual` names the categorical features whose values all came as text, so that their categories are their values;
+    `mixed` the numeric ones of which some did, which only counts as a number.
     """
     if expectation.kwargs.get("row_condition") is not None:
         return None
@@ -50,7 +53,8 @@ def decide(expectation: Expectation, counted: Counted, *, textual: frozenset[str
     if rule is None or feature is None:
         return None
     tally = tally_of(counted.baseline, feature, counted.counts, float(counted.sums[feature]))
-    if tally.kind is Kind.CATEGORICAL and expectation.type not in _NULLS and column not in textual:
+    doubtful = column not in textual if tally.kind is Kind.CATEGORICAL else column in mixed
+    if doubtful and expectation.type not in _NULLS:
         return None
     try:
         return rule(expectation.kwargs, tally)

@@ -17,12 +17,16 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Columns of equal length and what is expected of them; `values` asks for examples of unexpected ones."""
+    """Columns of equal length and what is expected of them; `values` asks for examples of unexpected ones.
+
+    `cells` names the columns that are CSV cells as they stand.
+    """
 
     columns: dict[str, list[Any]]
     tasks: list[Task]
     values: bool
     deadline_s: float
+    cells: list[str] = []
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

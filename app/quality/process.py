@@ -7,7 +7,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,11 +69,17 @@ class Examiner:
         return None if self._process is None else self._process.pid
 
     def answers(
-        self, columns: dict[str, list[Any]], tasks: Sequence[Task], *, values: bool, deadline_s: float
+        self,
+        columns: dict[str, list[Any]],
+        tasks: Sequence[Task],
+        *,
+        values: bool,
+        deadline_s: float,
+        cells: Iterable[str] = (),
     ) -> Iterator[Answer]:
         """Give answers as they come; GoneError when the process does not answer them all in time."""
         process = self._ready()
-        job = packed(Job(columns, list(tasks), values, deadline_s))
+        job = packed(Job(columns, list(tasks), values, deadline_s, list(cells)))
         end = time.monotonic() + deadline_s + GRACE_S
         try:
             self._send(process, job, end)

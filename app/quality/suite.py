@@ -40,10 +40,19 @@ class Expectation:
     @property
     def min_rows(self) -> int:
         """Give the number of rows below which it does not judge a window."""
+        rows = self._own.get("min_rows")
+        return rows if isinstance(rows, int) else 0
+
+    @property
+    def derived(self) -> bool:
+        """Tell whether it speaks of values as a baseline counts them: categories are text, and so may numbers be."""
+        return self._own.get("derived") is True
+
+    @property
+    def _own(self) -> Mapping[str, Any]:
         meta = self.extra.get("meta")
         own = meta.get(OWN) if isinstance(meta, dict) else None
-        rows = own.get("min_rows") if isinstance(own, dict) else None
-        return rows if isinstance(rows, int) else 0
+        return own if isinstance(own, dict) else {}
 
     def document(self) -> dict[str, Any]:
         """Write it as Great Expectations does."""

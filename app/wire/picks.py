@@ -1,6 +1,7 @@
 """A few rows of a table with their values as they came, and as bytes."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,15 +29,17 @@ _PLAIN: Final = frozenset(
 _TEXT: Final = b"text"
 _LONGEST: Final = 2_000
 _WIDEST: Final = 2**63
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 _EXACT: Final = 2.0**53
 _BUNDLE: Final = b"\x94"
 
 
 class Picks(msgspec.Struct, frozen=True):
-    """Columns of equal length; `text` says that cells are CSV text."""
+    """Columns of equal length; `text` says that all are CSV cells, `cells` names those that are if not all."""
 
     text: bool
     columns: Values
+    cells: list[str] = []
 
 
 class Bundle(msgspec.Struct, frozen=True, array_like=True):
@@ -136,7 +139,7 @@ def packed(picks: Picks) -> bytes:
         return msgspec.msgpack.encode(picks, enc_hook=str)
     except (OverflowError, UnicodeEncodeError, TypeError, ValueError, RecursionError):
         safe = {name: [_safe(value) for value in values] for name, values in picks.columns.items()}
-        return msgspec.msgpack.encode(Picks(picks.text, safe), enc_hook=str)
+        return msgspec.msgpack.encode(Picks(picks.text, safe, picks.cells), enc_hook=str)
 
 
 def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> bytes:
@@ -231,7 +234,9 @@ def read_cells(values: Sequence[Any]) -> list[Any]:
 
 def _cell(value: Any) -> Any:
     read = number(value, booleans=True) if isinstance(value, str) else None
-    return value if read is None else read
+    if read is None:
+        return value
+    return int(value) if _INTEGER.fullmatch(value) else read
 
 
 def _safe(value: Any) -> Any:

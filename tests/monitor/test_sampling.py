@@ -171,11 +171,19 @@ def test_integers_beyond_doubles_are_kept() -> None:
     assert [value and value.isoformat() for value in found["when"]] == [None] + ["1970-01-01T00:00:00+00:00"] * 2
 
 
-def test_cells_of_csv_are_read_as_their_features_say() -> None:
-    """Numbers where they are some, the text that stands there where not, nulls where cells are empty."""
-    table = decode(b"timestamp,x,c\n1000,1.5,7\n1001,oops,\n1002,,b\n", "text/csv")
+def test_cells_of_csv_stay_cells_until_other_formats_join_them() -> None:
+    """They are kept as they stand and named; beside JSON the cells of a numeric feature are read as numbers."""
+    table = decode(b"timestamp,x,c\n1000,1.5,7\n1001,oops,\n1002,,b\n1003,12,c\n", "text/csv")
     arrival = arrive(table, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
     parts = Reservoirs(10).offered(WATCHED, table, arrival, batch_id="b")
     sample = merged(WATCHED, parts, size=10)
-    rows = sorted(zip(sample.columns["timestamp"], sample.columns["x"], sample.columns["c"], strict=True))
-    assert rows == [("1000", 1.5, "7"), ("1001", "oops", None), ("1002", None, "b")]
+    for _ in range(2):
+        rows = sorted(zip(sample.columns["timestamp"], sample.columns["x"], sample.columns["c"], strict=True))
+        assert rows == [("1000", "1.5", "7"), ("1001", "oops", None), ("1002", None, "b"), ("1003", "12", "c")]
+        assert sample.cells == {"timestamp", "x", "c"}
+        sample = merged(WATCHED, [whole(sample, version="default", start_us=0)], size=10)
+    both = merged(WATCHED, [*parts, *offered(Reservoirs(10), "j", [20, 21])], size=10)
+    assert both.cells == set()
+    assert {str(value) for value in both.columns["x"]} == {"1.5", "oops", "None", "12", "20", "21"}
+    assert {type(value) for value in both.columns["x"]} == {float, str, type(None), int}
+    assert set(both.columns["c"]) == {"7", None, "b", "c", "c20", "c21"}

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from app.quality.forms import FORMS
+from app.quality.frame import frame_of
 from app.quality.job import Answer, Task
 from app.quality.process import Bounds, Examiner, GoneError
 from quality.direct import direct
@@ -129,6 +130,29 @@ def test_bad_columns_cost_only_their_own(examiner: Examiner) -> None:
     assert [one.error for one in found] == ["missing_column", "type_mismatch", None, "invalid_expectation", None]
     assert [one.success for one in found] == [False, False, True, False, False]
     assert found[4].ratio == pytest.approx(0.25)
+
+
+def test_cells_are_read_as_pandas_reads_csv(examiner: Examiner) -> None:
+    """Types and values are those of `read_csv`, whatever is in the cells."""
+    columns: dict[str, list[Any]] = {
+        "i": ["1", "2", "3"],
+        "f": ["1", None, "2.5"],
+        "b": ["True", "False", "True"],
+        "t": ["1", 'say "x",\ny', ""],
+        "empty": [None] * 3,
+        "own": [True, None, 2],
+    }
+    frame = frame_of(columns, ["i", "f", "b", "t", "empty"])
+    assert [str(kind) for kind in frame.dtypes.iloc[:3]] == ["int64", "float64", "bool"]
+    assert frame["t"].tolist()[:2] == columns["t"][:2]
+    assert (list(frame), frame["own"].tolist()) == (list(columns), columns["own"])
+    assert frame_of({"x": ["\ud800"]}, ["x"])["x"].tolist() == ["\ud800"]
+    tasks: list[tuple[str, dict[str, Any]]] = [
+        ("expect_column_values_to_be_of_type", {"column": "i", "type_": "int64"}),
+        ("expect_column_values_to_be_in_set", {"column": "b", "value_set": [True, False]}),
+    ]
+    assert [one.success for one in ask(examiner, columns, *tasks, cells=["i", "b"])] == [True, True]
+    assert [one.success for one in ask(examiner, columns, *tasks)] == [False, False]
 
 
 def test_values_are_shown_only_when_asked_for(examiner: Examiner) -> None:

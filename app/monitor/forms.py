@@ -1,0 +1,80 @@
+"""In what form the values of a sample came, and the form in which a baseline counts them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from app.drift.columns import INVALID_CODE
+from app.monitor.sampling import Sample
+from app.quality.job import Task
+from app.wire.numbers import number
+from app.wire.picks import read_cells
+from app.wire.values import categorical
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Columns that hold nothing but text, all of them if None; and those that hold text among other values."""
+
+    textual: frozenset[str] | None
+    mixed: frozenset[str] = frozenset()
+
+
+AS_COUNTED: Final = Forms(None)
+
+
+def forms(sample: Sample, *, secret: frozenset[str]) -> Forms:
+    """Tell the form of each column; of `secret` ones nobody sees values, so their categories stand for them."""
+    if not len(sample):
+        return AS_COUNTED
+    textual, mixed = set(secret), set()
+    for name, column in sample.columns.items():
+        if name in sample.cells:
+            if _stays_text(column):
+                textual.add(name)
+            continue
+        text = [isinstance(value, str) for value in column if value is not None]
+        if all(text):
+            textual.add(name)
+        if any(text):
+            mixed.add(name)
+    return Forms(frozenset(textual), frozenset(mixed))
+
+
+def as_counted(sample: Sample, tasks: Iterable[Task]) -> Sample:
+    """Give the columns of some expectations as a baseline counts them: numbers that came as text, and categories."""
+    columns: dict[str, list[Any]] = {}
+    for task in tasks:
+        name = task.kwargs.get("column")
+        if isinstance(name, str) and name in sample.columns:
+            partition = task.kwargs.get("partition_object")
+            worded = "value_set" in task.kwargs or (isinstance(partition, dict) and "values" in partition)
+            read = _words if worded else _numbers
+            columns[name] = read(sample.columns[name], cells=name in sample.cells)
+    return Sample(sample.hashes, {**sample.columns, **columns}, sample.cells - columns.keys())
+
+
+def _stays_text(cells: Sequence[Any]) -> bool:
+    """Tell whether some cell keeps pandas from reading a CSV column as numbers or booleans."""
+    present = {cell for cell in cells if cell is not None}
+    if {str(cell).lower() for cell in present} <= {"true", "false"}:
+        return False
+    return any(isinstance(cell, str) and number(cell) is None for cell in present)
+
+
+def _words(values: list[Any], *, cells: bool) -> list[Any]:
+    """Write values as their categories; what is none, and not missing either, as itself."""
+    raw = pa.array([None if value is None else str(value) for value in values], pa.string()) if cells else values
+    read = categorical(raw, text=cells)
+    found = [read.categories[code] if code >= 0 else None for code in read.codes.tolist()]
+    strange = read.codes == INVALID_CODE
+    return [str(value) if odd else word for word, odd, value in zip(found, strange.tolist(), values, strict=True)]
+
+
+def _numbers(values: list[Any], *, cells: bool) -> list[Any]:
+    if cells:
+        return read_cells(values)
+    read = [number(value) if isinstance(value, str) else value for value in values]
+    return [value if found is None else found for value, found in zip(values, read, strict=True)]

@@ -1,0 +1,70 @@
+"""The form in which values came, and that in which a baseline counts them."""
+
+from typing import Any
+
+import numpy as np
+
+from app.monitor.forms import AS_COUNTED, as_counted, forms
+from app.monitor.sampling import Sample
+from app.quality.job import Task
+
+CELLS: dict[str, list[Any]] = {
+    "number": ["1", "2.5", None, " 3"],
+    "flag": ["True", "FALSE", None, "true"],
+    "word": ["1", "b", None, "c"],
+    "empty": [None] * 4,
+}
+
+
+def sample(columns: dict[str, list[Any]], *, cells: frozenset[str] = frozenset()) -> Sample:
+    """A sample of so many rows."""
+    return Sample(np.arange(len(next(iter(columns.values()))), dtype=np.uint64), columns, cells)
+
+
+def test_text_is_told_from_values() -> None:
+    """Text throughout, text among other values, values; secret columns count as their categories."""
+    found = forms(
+        sample({"t": ["a", None], "m": ["1", 2], "v": [1, None], "none": [None, None]}), secret=frozenset({"s"})
+    )
+    assert found.textual == frozenset({"t", "none", "s"})
+    assert found.mixed == {"t", "m"}
+    assert forms(Sample(np.zeros(0, np.uint64), {}), secret=frozenset()) == AS_COUNTED
+
+
+def test_cells_that_pandas_reads_as_values_are_no_text() -> None:
+    """One word among the cells of a column keeps all of them text."""
+    found = forms(sample(CELLS, cells=frozenset(CELLS)), secret=frozenset())
+    assert (found.textual, found.mixed) == (frozenset({"word"}), frozenset())
+
+
+def test_a_baseline_counts_text_numbers_and_categories() -> None:
+    """Numbers that came as text are numbers; categories are text, spelled alike whatever they came as."""
+    tasks = [
+        Task(0, "expect_column_values_to_be_between", {"column": "x"}),
+        Task(1, "expect_column_values_to_be_in_set", {"column": "c", "value_set": ["1"]}),
+        Task(2, "expect_column_kl_divergence_to_be_less_than", {"column": "k", "partition_object": {"values": ["1"]}}),
+        Task(3, "expect_column_values_to_be_in_set", {"column": "nobody", "value_set": ["1"]}),
+    ]
+    came = sample(
+        {
+            "x": ["1.5", 2, None, "oops"],
+            "c": [1, 1.0, True, None],
+            "k": [{}, float("nan"), "é", 2.5],
+            "other": [1, 2, 3, 4],
+        }
+    )
+    found = as_counted(came, tasks)
+    assert found.columns == {
+        "x": [1.5, 2, None, "oops"],
+        "c": ["1", "1", "true", None],
+        "k": ["{}", None, "é", "2.5"],
+        "other": [1, 2, 3, 4],
+    }
+    cells = as_counted(
+        sample(
+            {"x": ["1", "2.5", None, "oops"], "c": ["1", "TRUE", None, "b"], "o": [None] * 4}, cells=frozenset("xco")
+        ),
+        tasks,
+    )
+    assert (cells.columns["x"], cells.columns["c"]) == ([1, 2.5, None, "oops"], ["1", "true", None, "b"])
+    assert cells.cells == {"o"}
