@@ -17,7 +17,7 @@ from fuzz import corpus
 from fuzz.targets import TARGETS
 
 MEGABYTES: Final = 512
-SLOWEST_S: Final = 10
+SLOWEST_S: Final = 20
 LARGEST: Final = 1 << 16
 GRACE_S: Final = 120
 _UNITS: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
