@@ -1,5 +1,6 @@
 """How much a process carries at once: bytes of bodies, and bodies being decoded."""
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from typing import Final
 
 from app.errors import Unavailable
 
+LARGE_BYTES: Final = 4 * 2**20
 _RETRY_AFTER_S: Final = 2
 
 
@@ -57,21 +59,53 @@ class Burden:
 
 
 class Turns:
-    """Lets a few decode at once; the others wait, but not for ever."""
+    """Lets a few decode at once, and only one of them a large body; the others wait, but not for ever."""
 
     def __init__(self, places: int = 2, *, patience_s: float = 10.0) -> None:
         """Have that many places."""
-        self._places = threading.Semaphore(places)
+        self._places, self._large = threading.Semaphore(places), threading.Semaphore(1)
         self._patience_s = patience_s
+        self._left = False
 
     def __enter__(self) -> None:
         """Wait for a place; Unavailable when none comes free in time."""
-        if not self._places.acquire(timeout=self._patience_s):
-            raise Unavailable("overloaded", "too many bodies wait to be decoded", retry_after=_RETRY_AFTER_S)
+        self._take(self._places)
 
     def __exit__(self, *_: object) -> None:
         """Leave the place to another."""
         self._places.release()
+
+    @contextmanager
+    def of(self, size: int) -> Iterator[None]:
+        """Take a turn for a body of so many bytes; what a large one becomes may be many times as much."""
+        if size < LARGE_BYTES:
+            with self:
+                yield
+            return
+        self._take(self._large)
+        try:
+            with self:
+                yield
+        finally:
+            self._left = True
+            self._large.release()
+
+    def tidy(self) -> None:
+        """Give the memory of large bodies back to the system; the allocator alone keeps what it may need again."""
+        if self._left:
+            self._left = False
+            trim()
+
+    def _take(self, places: threading.Semaphore) -> None:
+        if not places.acquire(timeout=self._patience_s):
+            raise Unavailable("overloaded", "too many bodies wait to be decoded", retry_after=_RETRY_AFTER_S)
+
+
+def trim() -> None:
+    """Return freed memory to the system, where its C library can."""
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give_back is not None:
+        give_back(0)
 
 
 class Free(Turns):

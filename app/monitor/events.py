@@ -20,7 +20,7 @@ def receive(service: Service, headers: Mapping[str, str], body: bytes, *, asked:
         with service.decodes:
             plain = _unpacked(body, limit=service.policy.max_decoded_bytes)
         with service.burden.carrying(0 if plain is body else len(plain)):
-            with service.decodes:
+            with service.decodes.of(len(plain)):
                 events = events_of(headers, plain)
             if len(events) > MOST:
                 raise TooLarge("body-too-large", f"a batch may hold {MOST} events, this one has {len(events)}")

@@ -116,7 +116,7 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
 
 
 def _exported(service: Service, plain: bytes, told: Export) -> Outcome:
-    with service.decodes:
+    with service.decodes.of(len(plain)):
         logs, as_json = _read(plain, told.as_json, most=service.policy.max_rows)
     outcome = Outcome(as_json if told.as_json is None else told.as_json)
     _deliver(service, logs, told, outcome, digest=hashlib.sha256(plain).hexdigest())

@@ -43,7 +43,7 @@ def road(  # noqa: PLR0913 - one delivery depends on all of them
     service: Service, name: str, batch_id: str, *, body: bytes, backfill: bool = False, turns: Turns | None = None
 ) -> Road:
     """Add posted window histograms once; `turns` are those of decoding them, if not the service's."""
-    with turns or service.decodes:
+    with (turns or service.decodes).of(len(body)):
         posting: Posting | object = read_posting(body)
         if posting is None:
             posting = load_json(body)

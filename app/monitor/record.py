@@ -41,7 +41,7 @@ def road(service: Service, name: str, parcel: Shipment, *, turns: Turns | None =
         if attempt:
             yield None
         watched = service.catalog.watched(name, fresh=attempt > 0)
-        with turns or service.decodes:
+        with (turns or service.decodes).of(len(getattr(parcel, "body", b""))):
             delivery = prepare(service, watched, parcel)
         receipt = settle(service, delivery, (yield service.committer.submit(delivery)))
         if receipt is not None:

@@ -115,6 +115,7 @@ class Workers:
 
     def _refresh(self) -> None:
         service = self._service
+        service.decodes.tidy()
         try:
             with service.database.snapshot() as conn:
                 revision = exposition.revision(conn)

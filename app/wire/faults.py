@@ -1,10 +1,11 @@
 """The few refusals that all decoders share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from heapq import nsmallest
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from app.errors import BadRequest, Refused, TooLarge
 from app.wire.table import LISTED_REJECTIONS, Rejection
@@ -12,6 +13,7 @@ from app.wire.table import LISTED_REJECTIONS, Rejection
 ECHOED: Final = 100
 MAX_NAMES: Final = 65_536
 MAX_ROWS: Final = 10_000_000
+MAX_CONTAINERS: Final = 1 << 20
 
 NOT_AN_OBJECT: Final = "not an object"
 RAGGED_LINE: Final = "ragged line"
@@ -33,6 +35,12 @@ def check_names(count: int) -> None:
         raise TooLarge("too-many-names", f"the body names more than {MAX_NAMES} columns")
 
 
+def check_containers(text: bytes) -> None:
+    """Refuse JSON of more arrays and objects, each some 70 to 250 bytes in memory, than any table needs."""
+    if len(text) > 2 * MAX_CONTAINERS and text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
+        raise undecodable(f"the body holds more than {MAX_CONTAINERS} arrays and objects")
+
+
 def check_rows(count: int) -> None:
     """Refuse a body whose few bytes stand for too many rows."""
     if count > MAX_ROWS:
@@ -52,11 +60,12 @@ def check_row_count(received: int, told: int | None) -> None:
         raise Refused("row-count-mismatch", f"the body holds {received} rows, not {told}")
 
 
-def kept(received: int, bad: Sequence[int]) -> NDArray[np.int64] | None:
+def kept(received: int, bad: ArrayLike) -> NDArray[np.int64] | None:
     """Number the rows that stay; None when all do."""
-    return np.delete(np.arange(received, dtype=np.int64), bad) if bad else None
+    numbers = np.arange(received, dtype=np.int64)
+    return np.delete(numbers, np.asarray(bad, np.int64)) if np.size(bad) else None
 
 
 def listed(bad: Iterable[int], reason: str) -> tuple[Rejection, ...]:
     """List the first refused rows, ascending, for the receipt."""
-    return tuple(Rejection(row, reason) for row in sorted(bad)[:LISTED_REJECTIONS])
+    return tuple(Rejection(row, reason) for row in nsmallest(LISTED_REJECTIONS, bad))

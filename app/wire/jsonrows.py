@@ -1,5 +1,6 @@
 """The three JSON shapes of rows: an object of rows, an object of columns, a bare array."""
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
@@ -80,7 +81,8 @@ def is_histograms(value: object) -> bool:
 
 def table_of_rows(rows: list[Any], *, exact: Callable[[], list[Any]] | None = None) -> Table:
     """Make a table of row objects; whatever is no object is refused alone. `exact` reads the rows again."""
-    bad = [] if set(map(type, rows)) <= {dict} else [n for n, row in enumerate(rows) if not isinstance(row, dict)]
+    uniform = set(map(type, rows)) <= {dict}
+    bad = array("q", () if uniform else (n for n, row in enumerate(rows) if not isinstance(row, dict)))
     good = [row for row in rows if isinstance(row, dict)] if bad else rows
     return Table(
         rows=len(good),

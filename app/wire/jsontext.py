@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from pydantic_core import from_json
 
-from app.wire.faults import undecodable
+from app.wire.faults import check_containers, undecodable
 
 BLANKS: Final = b" \t\r\n"
 EXACT_DIGITS: Final = 4300
@@ -24,6 +24,7 @@ def load_json(body: bytes) -> Any:
     Integers beyond 64 bits may come as doubles; `load_exact` keeps their digits.
     """
     text = body.removeprefix(codecs.BOM_UTF8)
+    check_containers(text)
     try:
         return orjson.loads(text)
     except ValueError:

@@ -1,6 +1,7 @@
 """Newline-delimited JSON: one object a line."""
 
 import codecs
+import io
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -24,9 +25,9 @@ def table_of_lines(body: bytes) -> Table:
     return table_of_rows(parsed(lines_of(body), orjson.loads), exact=exact) if quick is None else quick
 
 
-def lines_of(body: bytes) -> list[bytes]:
-    """Split a body into its lines."""
-    return body.removeprefix(codecs.BOM_UTF8).split(b"\n")
+def lines_of(body: bytes) -> Iterable[bytes]:
+    """Give the lines of a body one by one."""
+    return io.BytesIO(body.removeprefix(codecs.BOM_UTF8))
 
 
 def parsed(lines: Iterable[bytes], load: Callable[[bytes], Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 from functools import cache, partial
 from typing import Any
 
-from app.wire.faults import check_names
+from app.wire.faults import check_containers, check_names
 from app.wire.jsoncolumns import columns_of
 from app.wire.jsontext import load_exact
 from app.wire.structs import StructColumns, structs_of_json, structs_of_lines
@@ -12,6 +12,7 @@ from app.wire.table import Table
 
 def quick_json(body: bytes) -> Table | None:
     """Make a table of columns or of rows of one shape; None when the body has to be read the long way."""
+    check_containers(body)
     columns = columns_of(body)
     if columns is not None:
         check_names(len(columns))
@@ -24,6 +25,7 @@ def quick_json(body: bytes) -> Table | None:
 
 def quick_lines(body: bytes, exact: Any) -> Table | None:
     """Make a table of lines that are objects of one shape, else None; `exact` reads all rows again."""
+    check_containers(body)
     structs = structs_of_lines(body, exact)
     return None if structs is None else _of_structs(structs)
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from app.errors import Unavailable
-from app.monitor.burden import Burden, Turns
+from app.monitor.burden import LARGE_BYTES, Burden, Turns
 
 
 def test_bytes_are_bounded() -> None:
@@ -49,3 +49,15 @@ def test_waiting_for_a_turn() -> None:
         assert not entered.is_set()
     thread.join()
     assert entered.is_set()
+
+
+def test_large_bodies_go_one_by_one() -> None:
+    """A second large one waits, also where a place is free; small ones pass it by."""
+    turns = Turns(2, patience_s=0.01)
+    with turns.of(LARGE_BYTES):
+        with pytest.raises(Unavailable, match="wait to be decoded"), turns.of(LARGE_BYTES):
+            pass
+        with turns.of(LARGE_BYTES - 1):
+            pass
+    with turns.of(LARGE_BYTES):
+        turns.tidy()

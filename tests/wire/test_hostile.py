@@ -189,3 +189,14 @@ def test_load_json_is_strict_otherwise() -> None:
         with pytest.raises(BadRequest):
             load_json(body)
     assert str(load_json(b"[NaN, Infinity, -Infinity]")) == "[nan, inf, -inf]"
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" + b"[]," * 1_100_000 + b"[]]", b'{"rows":[' + b"{}," * 1_100_000 + b"{}]}", b"{}\n" * 1_100_000]
+)
+def test_arrays_without_end(body: bytes) -> None:
+    """A body of nothing but brackets, each of which would take fifty times its size, is refused unread."""
+    with pytest.raises(BadRequest, match="arrays and objects"):
+        decode(body, None)
+    with pytest.raises(BadRequest, match="arrays and objects"):
+        load_json(body)
