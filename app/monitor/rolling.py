@@ -1,6 +1,6 @@
 """The road from windows to days and weeks: what closed is added up, once and again when late rows change it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from app.monitor.arms import periods_of
 from app.monitor.catalog import Watched
 from app.monitor.service import Service
 from app.monitor.turn import TURN_S, TakenError
-from app.storage import baselines, rollups, windows
+from app.storage import baselines, received, rollups, windows
 from app.storage.database import Connection
 from app.storage.rollups import Strand
 from app.storage.turns import take_turn
@@ -20,6 +20,8 @@ from app.storage.windows import WindowCounts
 
 STEP = 512
 """Changed windows looked at in one transaction."""
+QUIET_US = 10 * 60 * 1_000_000
+"""After so long without rows the newest day of a version is added up, too, if it is over."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ def roll(service: Service, watched: Watched, *, wait: bool) -> int:
             if rollups.elsewhere(conn, watched.id, zone=watched.configuration.timezone):
                 rollups.forget(conn, watched.id)
             before = unrolled_before(service, watched)
-            changed = rollups.unrolled(conn, watched.id, start_before_us=before, limit=STEP)
+            changed = _changed(service, conn, watched, start_before_us=before)
             if not changed:
                 return total
             with service.database.snapshot(deadline_s=TURN_S) as read:
@@ -74,11 +76,41 @@ def roll(service: Service, watched: Watched, *, wait: bool) -> int:
     return total
 
 
-def _roll(read: Connection, conn: Connection, watched: Watched, changed: Iterable[tuple[int, str, int]]) -> int:
+def _changed(
+    service: Service, conn: Connection, watched: Watched, *, start_before_us: int
+) -> set[tuple[str, int, int]]:
+    """Find days to add up, as version, baseline and day.
+
+    The newest day of a version waits until rows of a later one have come, or none at all for a while: history that
+    is delivered hour by hour is not added up anew with every hour.
+    """
+    day, limit = day_of(watched), STEP
+    arrived = received.by_version(conn, watched.id).get(watched.id, {})
+    quiet_us = service.now_us() - QUIET_US
+    while True:
+        changed = rollups.unrolled(conn, watched.id, start_before_us=start_before_us, limit=limit)
+        waiting = {
+            version: windows.newest_start(conn, watched.id, version=version)
+            for version in {version for _, version, _ in changed}
+            if arrived.get(version, 0) > quiet_us
+        }
+        last = {
+            version: int(day.of(np.array([start], np.int64))[0])
+            for version, start in waiting.items()
+            if start is not None
+        }
+        found = {
+            (version, baseline_id, int(day.of(np.array([start], np.int64))[0]))
+            for start, version, baseline_id in changed
+        }
+        found = {one for one in found if one[2] != last.get(one[0])}
+        if found or len(changed) < limit:
+            return found
+        limit *= 4
+
+
+def _roll(read: Connection, conn: Connection, watched: Watched, found: Collection[tuple[str, int, int]]) -> int:
     day, zone = day_of(watched), watched.configuration.timezone
-    found = {
-        (version, baseline_id, int(day.of(np.array([start], np.int64))[0])) for start, version, baseline_id in changed
-    }
     for baseline_id in sorted({baseline_id for _, baseline_id, _ in found}):
         _roll_baseline(read, conn, watched, baseline_id)
     for version, baseline_id, start in sorted(found):

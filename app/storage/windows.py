@@ -141,6 +141,13 @@ def first_start(  # noqa: PLR0913 - a range has two ends
     return conn.scalar(select(total.window_start).where(*where).order_by(total.window_start).limit(1))
 
 
+def newest_start(conn: Connection, model_id: int, *, version: str) -> int | None:
+    """The start of a version's newest folded window."""
+    total = tables.window_total.c
+    where = (total.model_id == model_id, total.version == version)
+    return conn.scalar(select(total.window_start).where(*where).order_by(total.window_start.desc()).limit(1))
+
+
 def counts(  # noqa: PLR0913 - a range of windows and a range of bins
     conn: Connection,
     model_id: int,

@@ -14,6 +14,7 @@ from app.monitor import judgements, reading, status
 from app.monitor.backtest import backtest, question
 from app.monitor.evaluate import evaluate_now, evaluate_rollups
 from app.monitor.instants import instant_text
+from app.monitor.rolling import QUIET_US
 from app.monitor.terms import period_of
 from app.storage import episodes, rollups
 from monitor.desk import AUTHOR, MONDAY, Desk
@@ -67,11 +68,12 @@ def _broken(desk: Desk, traffic: dict[str, Any], first: int, last: int) -> dict[
 
 
 def _deliver(desk: Desk, traffic: dict[str, Any], hours: "list[int] | range", *, batch: str) -> None:
-    """Deliver these hours after the baseline's end, each run of them at once."""
+    """Deliver these hours after the baseline's end, each run of them at once, and let a while pass."""
     cuts = [at for at in range(1, len(hours)) if hours[at] != hours[at - 1] + 1]
     for first, last in zip([0, *cuts], [*cuts, len(hours)], strict=True):
         own = {name: counts[hours[first] : hours[last - 1] + 1] for name, counts in traffic.items()}
         desk.hours(LIVE + hours[first] * HOUR_US, own, batch=f"{batch} {first}")
+    desk.at(desk.service.now_us() + QUIET_US)
 
 
 def _rolled(desk: Desk, length_us: int) -> list[tuple[object, ...]]:
@@ -242,6 +244,30 @@ def test_no_other_lengths(desk: Desk) -> None:
     assert period_of(desk.watched, "24h") is None
     with pytest.raises(Refused, match="are 1d, 1w"):
         period_of(desk.watched, "1h")
+
+
+def test_the_newest_day_waits(sparse: Desk) -> None:
+    """It is added up once rows of the next have come, or none for a while; late rows of an older day are at once."""
+    traffic = _traffic(sparse, 3 * 24)
+
+    def rolled() -> list[int]:
+        evaluate_rollups(sparse.service, sparse.watched)
+        with sparse.service.database.snapshot() as conn:
+            days = rollups.listed(conn, sparse.watched.id, length_us=DAY_US)
+        return [day.rows // ROWS for day in days]
+
+    _deliver(sparse, traffic, range(10, 28), batch="a")
+    sparse.at(sparse.service.now_us() - 1)
+    sparse.fold()
+    assert rolled() == []
+    sparse.at(sparse.service.now_us() + 1)
+    assert rolled() == [18]
+    _deliver(sparse, traffic, range(28, 30), batch="b")
+    sparse.at(sparse.service.now_us() - 1)
+    _deliver(sparse, traffic, range(5, 10), batch="late")
+    sparse.at(sparse.service.now_us() - 1)
+    sparse.fold()
+    assert rolled() == [23]
 
 
 def test_another_zone_makes_other_days(sparse: Desk) -> None:
