@@ -4,6 +4,7 @@ import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import ConnStatus, ExecStatus, Format
@@ -11,16 +12,20 @@ from psycopg.pq.abc import PGresult
 
 from app.storage.arrays import Parameter
 
+NOT_PREPARED: Final = frozenset({"26000", "42P05"})
+"""What a statement says that is not prepared, or was prepared by somebody else: nothing was done."""
 _BINARY: Final = int(Format.BINARY)
+_PREPARED: Final[WeakKeyDictionary[psycopg.Connection, set[bytes] | None]] = WeakKeyDictionary()
 _DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement with its parameters."""
+    """A statement with its parameters; a name lets a connection of its own prepare it once."""
 
     statement: bytes
     parameters: Sequence[Parameter] = ()
+    name: bytes = b""
 
 
 class StepError(Exception):
@@ -37,27 +42,50 @@ def run(connection: psycopg.Connection, steps: Sequence[Step], *, sent: Callable
     StepError when one fails; any other psycopg.Error means that the connection is lost, and what it did is not known.
     """
     wire = connection.pgconn
+    known = _prepared(connection)
+    fresh = [] if known is None else [step for step in steps if step.name and step.name not in known]
     wire.enter_pipeline_mode()
+    for step in fresh:
+        wire.send_prepare(step.name, step.statement, [parameter.oid for parameter in step.parameters])
     for step in steps:
         kinds = [parameter.oid for parameter in step.parameters]
         values = [parameter.data for parameter in step.parameters]
-        wire.send_query_params(step.statement, values, kinds, [_BINARY] * len(kinds))
+        if known is None or not step.name:
+            wire.send_query_params(step.statement, values, kinds, [_BINARY] * len(kinds))
+        else:
+            wire.send_query_prepared(step.name, values, [_BINARY] * len(kinds))
     wire.pipeline_sync()
     unsent = wire.flush()
     sent()
-    failed = _finished(connection, unsent=bool(unsent))
+    done, failed = _finished(connection, unsent=bool(unsent))
     wire.exit_pipeline_mode()
-    if failed is not None:
-        encoding = connection.info.encoding
-        error = psycopg.errors.error_from_result(failed, encoding=encoding)
+    error = None if failed is None else psycopg.errors.error_from_result(failed, encoding=connection.info.encoding)
+    if known is not None:
+        if done < len(fresh) or (error is not None and error.sqlstate in NOT_PREPARED):
+            _PREPARED[connection] = None  # it is no connection of our own after all
+        else:
+            known.update(step.name for step in fresh)
+    if error is not None:
         raise StepError(error) from error
 
 
-def _finished(connection: psycopg.Connection, *, unsent: bool) -> PGresult | None:
-    """Read all answers; gives the first that is an error."""
+def _prepared(connection: psycopg.Connection) -> set[bytes] | None:
+    """Give the names of what is prepared on a connection; None when a pooler may stand between it and the server."""
+    if connection not in _PREPARED:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        connection.rollback()
+        # A pooler gives each of its clients a number of its own.
+        own = row is not None and row[0] == connection.info.backend_pid
+        _PREPARED[connection] = set() if own else None
+    return _PREPARED[connection]
+
+
+def _finished(connection: psycopg.Connection, *, unsent: bool) -> tuple[int, PGresult | None]:
+    """Read all answers; gives how many came before the first error, and that error."""
     wire = connection.pgconn
     poll = select.poll()
     failed = None
+    done = 0
     while True:
         poll.register(wire.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
         poll.poll()
@@ -68,8 +96,9 @@ def _finished(connection: psycopg.Connection, *, unsent: bool) -> PGresult | Non
             if result is None:
                 if wire.status == ConnStatus.BAD:
                     raise psycopg.OperationalError("the connection is lost")
-                continue
-            if result.status == ExecStatus.PIPELINE_SYNC:
-                return failed
-            if failed is None and result.status not in _DONE:
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                return done, failed
+            elif result.status in _DONE:
+                done += 1
+            elif failed is None:
                 failed = result

@@ -1,6 +1,7 @@
 """A group of new batches, committed in one round trip; any other group is left as it was for the careful way."""
 
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
@@ -14,7 +15,7 @@ from app.storage.arrays import Parameter
 from app.storage.database import Connection
 from app.storage.failures import is_lost, outcome_unknown
 from app.storage.ledger import Delivery
-from app.storage.pipeline import Step, StepError, run
+from app.storage.pipeline import NOT_PREPARED, Step, StepError, run
 from app.storage.types import to_us
 
 _NAME: Final = re.compile(r"(?<!:):(\w+)")
@@ -62,16 +63,16 @@ _COMMIT: Final = Step(b"COMMIT")
 
 
 @cache
-def _form(statement: TextClause) -> tuple[bytes, tuple[str, ...]]:
-    """Write a statement with numbered parameters; gives their names in that order."""
+def _form(statement: TextClause) -> tuple[bytes, tuple[str, ...], bytes]:
+    """Write a statement with numbered parameters; gives their names in that order, and one for the statement."""
     names = tuple(dict.fromkeys(_NAME.findall(statement.text)))
     numbered = _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", statement.text)
-    return numbered.encode(), names
+    return numbered.encode(), names, f"driftgauge_{zlib.crc32(numbered.encode()):08x}".encode()
 
 
 def _step(statement: TextClause, values: Mapping[str, Any]) -> Step:
-    written, names = _form(statement)
-    return Step(written, [_TYPES[name](values[name]) for name in names])
+    written, names, title = _form(statement)
+    return Step(written, [_TYPES[name](values[name]) for name in names], title)
 
 
 def commit_new(conn: Connection, deliveries: Sequence[Delivery], *, stale_after_s: float | None) -> bool:
@@ -98,7 +99,7 @@ def commit_new(conn: Connection, deliveries: Sequence[Delivery], *, stale_after_
             conn.invalidate()
             raise outcome_unknown() from error
         driver.rollback()
-        if error.cause.sqlstate == _FALSE:
+        if error.cause.sqlstate in NOT_PREPARED | {_FALSE}:
             return False
         raise error.cause from error
     except psycopg.Error as error:

@@ -14,13 +14,13 @@ from sqlalchemy import text
 
 from app import failpoints
 from app.errors import Unavailable
-from app.storage import accounts, ledger, models, reservoirs
+from app.storage import accounts, ledger, models, reservoirs, statements
 from app.storage.arrays import Parameter, bigints, blob, booleans, double, instants, integers, octets, texts
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
 from app.storage.ledger import Delivery, Outcome, Result, commit_group
 from app.storage.reservoirs import Part
-from app.storage.swift import commit_new
+from app.storage.swift import _form, commit_new
 from app.storage.types import to_datetime
 from storage.books import NOW_US, commit, delivery, delta, stocked
 
@@ -131,6 +131,19 @@ def test_its_settings_are_those_of_ingest(database: Database) -> None:
     with database.transaction() as conn:
         assert conn.scalars(text("SELECT said FROM seen")).all() == ["on"]
         assert conn.scalar(text("SHOW synchronous_commit")) == "off"
+
+
+@pytest.mark.parametrize("meddle", ["DEALLOCATE ALL", "PREPARE {name} AS SELECT 1"])
+def test_what_was_prepared_may_be_gone(database: Database, meddle: str) -> None:
+    """A connection whose prepared statements are not ours is left to the careful way, and then used without any."""
+    with database.transaction() as conn:
+        model, info = stocked(conn)
+    if meddle == "DEALLOCATE ALL":
+        assert swiftly(database, delivery(model, "before", delta(info)))
+    with database.transaction() as conn:
+        conn.connection.driver_connection.execute(meddle.format(name=_form(statements.ENTER_ALL)[2].decode()))  # type: ignore[union-attr]
+    assert not swiftly(database, delivery(model, "b", delta(info)))
+    assert swiftly(database, delivery(model, "b", delta(info)))
 
 
 def test_values_that_cannot_be_stored(database: Database) -> None:
