@@ -6,11 +6,9 @@ import zlib
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from prometheus_client import exposition as text
-from prometheus_client.openmetrics import exposition as openmetrics
-
 from app.metrics.exposition import DriftPage, render
 from app.metrics.instruments import Instruments
+from app.metrics.live import lines
 from app.metrics.snapshot import ModelView
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,8 +48,7 @@ class Page:
         """The page, its content type, and `gzip` or None as its content encoding; `models` leaves out all others."""
         drift = self._drift
         modern = _wants_openmetrics(accept or "")
-        generate = openmetrics.generate_latest if modern else text.generate_latest
-        live = generate(self._instruments.registry)
+        live = lines(self._instruments.registry, modern=modern)
         kind = OPENMETRICS if modern else TEXT
         if models is not None:
             return of_models(drift.plain + live, models), kind, None
