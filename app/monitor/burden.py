@@ -1,12 +1,12 @@
 """How much a process carries at once: bytes of bodies, and bodies being decoded."""
 
-import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from app.errors import Unavailable
+from app.wire.leftovers import give_back
 
 LARGE_BYTES: Final = 4 * 2**20
 _RETRY_AFTER_S: Final = 2
@@ -94,18 +94,11 @@ class Turns:
         """Give the memory of large bodies back to the system; the allocator alone keeps what it may need again."""
         if self._left:
             self._left = False
-            trim()
+            give_back()
 
     def _take(self, places: threading.Semaphore) -> None:
         if not places.acquire(timeout=self._patience_s):
             raise Unavailable("overloaded", "too many bodies wait to be decoded", retry_after=_RETRY_AFTER_S)
-
-
-def trim() -> None:
-    """Return freed memory to the system, where its C library can."""
-    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if give_back is not None:
-        give_back(0)
 
 
 class Free(Turns):
