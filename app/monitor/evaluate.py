@@ -107,7 +107,10 @@ def rollups_due(service: Service) -> Iterator[Watched]:
 
 
 def evaluate_rollups(service: Service, watched: Watched, *, wait: bool = False) -> Evaluation:
-    """Roll windows up to days and weeks, and walk those as windows are walked, each length by itself."""
+    """Roll windows up to days and weeks, and walk those as windows are walked, each length by itself.
+
+    Whoever waits has them walked when this returns, even if somebody else has rolled them up a moment ago.
+    """
     done = Evaluation()
     periods = periods_of(watched)
     with service.database.snapshot() as read:
@@ -117,7 +120,8 @@ def evaluate_rollups(service: Service, watched: Watched, *, wait: bool = False) 
         return done
     asked = settings, unrolled_before(service, watched)
     with suppress(TakenError):
-        if not roll(service, watched, wait=wait) and service.rolled_under.get(watched.id) == asked:
+        rolled = roll(service, watched, wait=wait)
+        if not rolled and not wait and service.rolled_under.get(watched.id) == asked:
             return done
         for period, version in product(periods, versions):
             while (walked := _step(service, watched, version, wait=wait, period=period)) is not None:
