@@ -18,6 +18,7 @@ _OWN: Final = {
     "invalid_ratio": ("DriftgaugeInvalid", "Values of the wrong kind"),
     "volume": ("DriftgaugeVolume", "Unusual number of rows"),
 }
+_OTHERS: Final = f'statistic!~"{"|".join(_OWN)}"'
 _SILENT: Final = (
     "min by ({by}) (timestamp(drift_last_row_timestamp_seconds) - drift_last_row_timestamp_seconds)\n"
     "  > on ({by})\n"
@@ -30,6 +31,14 @@ _QUIET: Final = (
 )
 """The same by the database's clock: when it and Prometheus's disagree, nobody is woken for that."""
 _INCIDENT: Final = "drift_incident_start_timestamp_seconds"
+_HELD: Final = (
+    f"max by ({_KEYS}) (\n"
+    f"  {_INCIDENT}{{%(which)s}}\n"
+    "  or\n"
+    f"  last_over_time({_INCIDENT}{{%(which)s}}[1h]) and on () absent(driftgauge_build_info)\n"
+    ")"
+)
+"""What was open when the last replica went is open until one tells: no outage pages it a second time."""
 _ALONE: Final = f"unless on (model, version)\n  {_INCIDENT}"
 """Beside an incident no line, no episode and no expectation of the same version is a page of its own."""
 _WHERE: Final = "{{ $labels.model }}, version {{ $labels.version }}{{ with $labels.feature }}, feature {{ . }}{{ end }}"
@@ -54,10 +63,11 @@ _BESIDE: Final = (
 
 def _named(name: str, statistic: str, *, what: str) -> Alert:
     """Page on an incident that began with a share or the volume; their evidence has no line in their own unit."""
+    own = f'statistic="{statistic}"'
     return Alert(
         name,
         "critical",
-        f'max by ({_KEYS}) ({_INCIDENT}{{statistic="{statistic}"}})\n'
+        f"{_HELD % {'which': own}}\n"
         "or\n"
         f'max by ({_KEYS}) (\n  drift_episode_info{{severity="critical", statistic="{statistic}"}}\n'
         f"  {_ALONE}\n)",
@@ -82,9 +92,7 @@ DRIFT: Final = (
     Alert(
         "DriftgaugeDriftCritical",
         "critical",
-        f'max by ({_KEYS}) ({_INCIDENT}{{statistic!~"{"|".join(_OWN)}"}})\n'
-        "or\n"
-        f"max by ({_KEYS}) (\n{indent(_OVER % 'critical', '  ')}\n  {_ALONE}\n)",
+        f"{_HELD % {'which': _OTHERS}}\nor\nmax by ({_KEYS}) (\n{indent(_OVER % 'critical', '  ')}\n  {_ALONE}\n)",
         f"Drift in {_NAMED}",
         f"{{{{ $labels.statistic }}}} crossed its critical line and is {_SCORED}: this is outside what the reference "
         f"period does by itself.{_CAUSE}{_BESIDE}",
