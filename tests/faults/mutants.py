@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, select, text
 
 from app.cli.main import main
-from app.monitor import arrival, evaluate, record, workers
+from app.monitor import arrival, evaluate, few, record, workers
 from app.monitor.service import Service
 from app.storage import committer, fold, ledger, statements, tables
 from app.storage.committer import GroupCommitter
@@ -28,6 +28,10 @@ def put(where: object, name: str, what: object) -> None:
     setattr(where, name, what)
 
 
+def never(*_: Any, **__: Any) -> None:
+    """The short way that is never taken."""
+
+
 def no_dedupe() -> None:
     """A batch that is in the ledger is counted again."""
     enter = ledger._enter
@@ -37,6 +41,8 @@ def no_dedupe() -> None:
         return {(delivery.model_id, delivery.batch_id) for delivery in deliveries}
 
     put(ledger, "_enter", entered)
+    broken = statements.ENTER_ALL.text.replace("count(*) =", "count(*) <=")
+    put(statements, "ENTER_ALL", text(broken))
 
 
 def ack_before_commit() -> None:
@@ -88,6 +94,7 @@ def fold_in_two() -> None:
 def no_late_rule() -> None:
     """What comes after its batch id was forgotten is counted again."""
     arrive = arrival.arrive
+    put(few, "delivery", never)
     put(record, "arrive", lambda *given, **named: arrive(*given, **{**named, "backfill": True}))
 
 
@@ -104,8 +111,9 @@ def no_snapshot() -> None:
 
 def lazy_commit() -> None:
     """COMMIT is answered before it is on the disk."""
-    broken = statements.CLAIM.text.replace("'synchronous_commit', 'on'", "'synchronous_commit', 'off'")
-    put(statements, "CLAIM", text(broken))
+    for name in ("CLAIM", "CLAIM_ALL"):
+        broken = getattr(statements, name).text.replace("'synchronous_commit', 'on'", "'synchronous_commit', 'off'")
+        put(statements, name, text(broken))
 
 
 def dedupe_by_replica() -> None:
@@ -132,6 +140,7 @@ def doubt_under_new_ids() -> None:
         seen.update(one.receipt for one in deliveries)
         return commit_group(conn, renamed, **named)
 
+    put(committer, "commit_new", never)
     put(committer, "commit_group", committed)
 
 
@@ -145,6 +154,7 @@ def late_costs_all() -> None:
             replace(found, rows=found.rows[:0], starts=found.starts[:0], arms=found.arms[:0]) if found.late else found
         )
 
+    put(few, "delivery", never)
     put(record, "arrive", arrived)
 
 
