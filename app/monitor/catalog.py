@@ -10,9 +10,10 @@ from app.drift.baseline import Baseline
 from app.drift.windows import WEEK_US
 from app.errors import Conflict, NotFound
 from app.monitor.configuration import Configuration, restored
+from app.quality.naming import NOTHING, Named, named
 from app.storage import baselines, models, suites
 from app.storage.baselines import Activation
-from app.storage.database import Database
+from app.storage.database import Connection, Database
 
 KEPT_BASELINES = 64
 GAP_WEEKS = 8
@@ -29,6 +30,7 @@ class Watched:
     configuration: Configuration
     schedule: tuple[Activation, ...]
     sampled: bool = False
+    named: Named = NOTHING
 
     @property
     def id(self) -> int:
@@ -61,6 +63,7 @@ class Catalog:
         self._baselines: OrderedDict[int, Baseline] = OrderedDict()
         self._asked: set[str] = set()
         self._gaps: dict[int, int | None] = {}
+        self._named: dict[int, tuple[tuple[int, ...], Named]] = {}
 
     def watched(self, name: str, *, fresh: bool = False) -> Watched:
         """Give a model by name; NotFound when there is none. One without a baseline is looked at each time."""
@@ -82,15 +85,28 @@ class Catalog:
         with self._database.snapshot() as conn:
             model = models.find(conn, name)
             schedule = () if model is None else baselines.schedule(conn, model.id)
-            sampled = model is not None and (self._sample_always or suites.any_active(conn, model.id))
+            wanted = None if model is None else self._wanted(conn, model.id)
         if model is None:
             self._watched.pop(name, None)
             self._note_absence(name, now)
             raise NotFound("unknown-model", f"there is no model {name!r}")
-        watched = Watched(model, restored(model.config), schedule, sampled)
+        sampled = self._sample_always or wanted is not None
+        watched = Watched(model, restored(model.config), schedule, sampled, wanted or NOTHING)
         self._watched[name] = (now, watched)
         self._absent.pop(name, None)
         return watched
+
+    def _wanted(self, conn: Connection, model_id: int) -> Named | None:
+        """Give the columns that active suites name, read anew when others are active; None when none is."""
+        ids = suites.active_ids(conn, model_id)
+        if not ids:
+            self._named.pop(model_id, None)
+            return None
+        known = self._named.get(model_id)
+        if known is None or known[0] != ids:
+            known = (ids, named(one.document for one in suites.listed(conn, model_id, active=True)))
+            self._named[model_id] = known
+        return known[1]
 
     def absent(self, name: str) -> bool:
         """Tell whether the name was looked for a moment ago and was no model."""

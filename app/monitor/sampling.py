@@ -6,7 +6,7 @@ the sample of all (bottom-k sampling: Cohen and Kaplan, "Summarizing data using 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -89,6 +89,8 @@ class Reservoirs:
         """Pick the accepted rows of a batch that may be among the lowest of their windows."""
         if not watched.sampled or not len(arrival.rows):
             return ()
+        names = sampled_names(watched)
+        bare = _unknown(watched, table, names) if watched.named.every else ()
         hashes = row_hashes(batch_id, arrival.rows)
         first, last = int(arrival.starts.min()), int(arrival.starts.max())
         parts = []
@@ -103,17 +105,23 @@ class Reservoirs:
                 if len(places) > self.size:
                     places = np.sort(places[np.argpartition(hashes[places], self.size)[: self.size]])
                 if len(places):
-                    payload = packed_rows(table, sampled_names(watched), arrival.rows[places])
+                    payload = packed_rows(table, names, arrival.rows[places], bare=bare)
                     parts.append(Part(version, start, hashes[places].astype(_DTYPE).tobytes(), payload))
         return tuple(parts)
 
 
 def sampled_names(watched: Watched) -> list[str]:
-    """Name the columns that a sample may hold: features that are not sensitive, time and version."""
+    """Name the columns that a sample may hold: features that are not sensitive, time and version, what suites name."""
     plain = [feature.name for feature in watched.model.features if not feature.sensitive]
-    secret = sensitive_names(watched)
     steering = (watched.configuration.time_column, watched.configuration.version_column)
-    return [*plain, *(name for name in steering if name and name not in secret and name not in plain)]
+    more = dict.fromkeys(name for name in (*steering, *sorted(watched.named.columns)) if name)
+    known = {feature.name for feature in watched.model.features} if more else set()
+    return [*plain, *(name for name in more if name not in known)]
+
+
+def _unknown(watched: Watched, table: Table, names: Collection[str]) -> list[str]:
+    """Name the columns of a table that no sample holds; those of sensitive features have no name here either."""
+    return [name for name in table.columns if name not in {*names, *sensitive_names(watched)}]
 
 
 def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:

@@ -81,10 +81,10 @@ def listed(
     return [_suite(row) for row in conn.execute(statement.order_by(columns.name, columns.number))]
 
 
-def any_active(conn: Connection, model_id: int) -> bool:
-    """Tell whether a model has an active suite."""
+def active_ids(conn: Connection, model_id: int) -> tuple[int, ...]:
+    """The ids of a model's active suites, ascending."""
     columns = tables.expectation_suite.c
-    return bool(conn.scalar(select(columns.id).where(columns.model_id == model_id, columns.active).limit(1)))
+    return tuple(sorted(conn.scalars(select(columns.id).where(columns.model_id == model_id, columns.active))))
 
 
 def watched_models(conn: Connection) -> list[int]:

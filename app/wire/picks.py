@@ -31,7 +31,7 @@ _LONGEST: Final = 2_000
 _WIDEST: Final = 2**63
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 _EXACT: Final = 2.0**53
-_BUNDLE: Final = b"\x94"
+_BUNDLE: Final = b"\x96"
 
 
 class Picks(msgspec.Struct, frozen=True):
@@ -43,12 +43,17 @@ class Picks(msgspec.Struct, frozen=True):
 
 
 class Bundle(msgspec.Struct, frozen=True, array_like=True):
-    """Rows of an Arrow batch: columns of numbers side by side, of which `whole` are integers; the rest as a stream."""
+    """Rows of an Arrow batch: columns of numbers side by side, of which `whole` are integers; the rest as a stream.
+
+    Of `bare` columns nothing but the name is kept.
+    """
 
     names: list[str]
     whole: list[str]
     doubles: bytes
     rest: bytes
+    bare: Sequence[str]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,39 +147,44 @@ def packed(picks: Picks) -> bytes:
         return msgspec.msgpack.encode(Picks(picks.text, safe, picks.cells), enc_hook=str)
 
 
-def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> bytes:
-    """Pick rows and write them; those of Arrow are never made values of Python, which costs a tenth."""
+def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *, bare: Sequence[str] = ()) -> bytes:
+    """Pick rows and write them; those of Arrow are never made values of Python, which costs a tenth.
+
+    Of `bare` columns no value is kept, as if all were null.
+    """
     if isinstance(table.columns, BatchColumns):
-        return _bundled(table.columns, names, rows)
+        return _bundled(table.columns, names, rows, bare=bare)
     places = rows.tolist()
-    if len(places) < MANY or isinstance(table.columns, RowColumns):
-        return packed(picked(table, names, places))
-    raw = {name: table.columns[name] for name in names if name in table.columns}
-    if not raw or not _all_arrow(raw):
-        return packed(picked(table, names, places))
+    raw = {name: table.columns[name] for name in names if name in table.columns} if len(places) >= MANY else {}
+    if bare or isinstance(table.columns, RowColumns) or not raw or not _all_arrow(raw):
+        picks = picked(table, names, places)
+        nothing: Values = {name: [None] * len(places) for name in bare}
+        return packed(Picks(picks.text, {**picks.columns, **nothing}))
     return _stream(_batch(raw, places), text=table.text)
 
 
-def _bundled(columns: BatchColumns, names: Sequence[str], rows: NDArray[np.int64]) -> bytes:
+def _bundled(columns: BatchColumns, names: Sequence[str], rows: NDArray[np.int64], *, bare: Sequence[str]) -> bytes:
     """Write rows of a batch; integers that a double does not hold go where nothing is rounded."""
     block = columns.block
     held = () if block is None else tuple(block.places)
     plan = _planned(tuple(names), tuple(columns), tuple(columns.kinds), held)
     if block is None or not len(plan.places):
-        return _encoded(columns, plan, np.zeros(0), rows)
+        return _encoded(columns, plan, np.zeros(0), rows, bare=bare)
     chosen = block.values[plan.places[:, None], rows]
     integers = chosen[plan.integers]
     if len(integers) and np.abs(integers).max(initial=0) >= _EXACT:
         strange = {name for name, values in zip(plan.whole, integers, strict=True) if np.abs(values).max() >= _EXACT}
         plan = _planned(tuple(names), tuple(columns), tuple(columns.kinds), tuple(set(held) - strange))
         chosen = block.values[np.array([block.places[name] for name in plan.own], np.int64)[:, None], rows]
-    return _encoded(columns, plan, chosen, rows)
+    return _encoded(columns, plan, chosen, rows, bare=bare)
 
 
-def _encoded(columns: BatchColumns, plan: _Plan, chosen: NDArray[np.float64], rows: NDArray[np.int64]) -> bytes:
+def _encoded(
+    columns: BatchColumns, plan: _Plan, chosen: NDArray[np.float64], rows: NDArray[np.int64], *, bare: Sequence[str]
+) -> bytes:
     rest = _stream(columns.taken(plan.rest, rows)) if plan.rest else b""
     octets = cast("bytes", chosen.reshape(-1).view(np.uint8).data)  # written all the same, without a copy
-    return msgspec.msgpack.encode(Bundle(plan.own, plan.whole, octets, rest))
+    return msgspec.msgpack.encode(Bundle(plan.own, plan.whole, octets, rest, bare, len(rows)))
 
 
 @lru_cache(maxsize=64)
@@ -224,6 +234,7 @@ def _opened(bundle: Bundle) -> Picks:
             columns[name] = (values.astype(np.int64) if name in whole else values).tolist()
     if bundle.rest:
         columns |= unpacked(bundle.rest).columns
+    columns |= {name: [None] * bundle.rows for name in bundle.bare}
     return Picks(text=False, columns=columns)
 
 

@@ -1,7 +1,9 @@
 """The sample of a window: uniform, the same for everybody, each row once."""
 
 import io
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from app.monitor.arrival import arrive
 from app.monitor.catalog import Watched
 from app.monitor.configuration import Configuration
 from app.monitor.sampling import Reservoirs, merged, row_hashes, sampled_names, whole
+from app.quality.naming import Named
 from app.storage.models import Model, ModelFeature
 from app.storage.reservoirs import Part
 from app.wire.decode import decode
@@ -102,6 +105,37 @@ def test_sensitive_values_are_left_out() -> None:
     table = decode(b'[{"x":1,"c":"a","s":"secret"}]', "application/json")
     old = Part("default", 0, row_hashes("o", np.arange(1)).tobytes(), packed(picked(table, ["x", "s"], [0])))
     assert list(merged(WATCHED, [old], size=10).columns) == ["x"]
+
+
+@pytest.mark.parametrize("count", [2, MANY])
+def test_columns_that_no_baseline_knows_are_kept_when_suites_name_them(count: int) -> None:
+    """Values of those named, and of all others the name if a suite asks which columns there are; secrets never."""
+    columns: dict[str, list[Any]] = {
+        "timestamp": [1000 + n for n in range(count)],
+        "x": [n + 0.5 for n in range(count)],
+        "s": ["secret"] * count,
+        "who": [f"w{n}" for n in range(count)],
+        "more": ["private"] * count,
+    }
+    rows = json.dumps([{name: values[n] for name, values in columns.items()} for n in range(count)])
+    csv = "\n".join([",".join(columns), *(",".join(str(columns[name][n]) for name in columns) for n in range(count))])
+    parquet = io.BytesIO()
+    pq.write_table(pa.table(columns), parquet, row_group_size=3)
+    for body, kind in (
+        (rows.encode(), "application/json"),
+        (csv.encode(), "text/csv"),
+        (_arrow(columns), "application/vnd.apache.arrow.stream"),
+        (parquet.getvalue(), "application/vnd.apache.parquet"),
+    ):
+        table = decode(body, kind)
+        arrival = arrive(table, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
+        for every, names in ((False, {"timestamp", "x", "who"}), (True, {"timestamp", "x", "who", "more"})):
+            watched = replace(WATCHED, named=Named(frozenset({"who", "s", "ghost"}), every))
+            parts = Reservoirs(count).offered(watched, table, arrival, batch_id="b")
+            sample = merged(watched, parts, size=count)
+            assert set(sample.columns) == names, kind
+            assert set(sample.columns["who"]) == set(columns["who"]), kind
+            assert not every or sample.columns["more"] == [None] * count, kind
 
 
 def _arrow(columns: dict[str, Any]) -> bytes:

@@ -99,7 +99,7 @@ def test_of_each_name_one_version_holds(conn: Connection) -> None:
     assert suites.watched_models(conn) == [model.id]
     assert suites.retire(conn, model.id, "own")
     assert not suites.retire(conn, model.id, "own")
-    assert suites.any_active(conn, model.id)
+    assert suites.active_ids(conn, model.id) == (other.id,)
 
 
 def test_what_is_due(database: Database) -> None:
