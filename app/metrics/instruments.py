@@ -100,6 +100,11 @@ class Instruments:
             "Accepted rows set aside because their counts cannot be read; anything but 0 wants a person.",
             registry=registry,
         )
+        self.calls_put_off = Gauge(
+            "driftgauge_calls_put_off",
+            "Calls whose counting failed, tried again up to an hour later; their halves are kept.",
+            registry=registry,
+        )
         self.ledger_imbalance = Gauge(
             "driftgauge_ledger_imbalance_rows",
             "Accepted rows by the ledger minus rows in windows and journal; anything but 0 is a fault.",

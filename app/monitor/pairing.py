@@ -73,6 +73,8 @@ def _whole(service: Service, one: Heard, parts: Sequence[Stored]) -> None:
         finish(service, one.watched, parts)
     except (Unavailable, Conflict) as problem:
         log.warning("call counted later", model=one.watched.model.name, code=problem.code)
+    except Exception:  # a fault of ours: the halves are kept
+        log.exception("call counted later", model=one.watched.model.name)
 
 
 def _late(service: Service, one: Heard) -> None:

@@ -24,9 +24,10 @@ def sweep(service: Service) -> int:
     with service.database.transaction(deadline_s=math.inf) as turn:
         if not pairing.claim(turn):
             return 0
-        before = service.now_us() - service.policy.pairing_timeout_us
+        now_us = service.now_us()
+        before = now_us - service.policy.pairing_timeout_us
         with service.database.snapshot() as conn:
-            pairs = pairing.due(conn, received_before_us=before, limit=_SWEPT)
+            pairs = pairing.due(conn, received_before_us=before, now_us=now_us, limit=_SWEPT)
             found = {part.model_id: models.get(conn, part.model_id) for parts in pairs for part in parts[:1]}
             held = pairing.held(conn)
         service.waiting.settle(held)
@@ -37,6 +38,10 @@ def sweep(service: Service) -> int:
         if counted:
             forget(service, counted)
             service.pairs.flush()
+        failed = [part for parts, over in zip(pairs, done, strict=True) if not over for part in parts]
+        if failed:
+            with service.database.transaction() as conn:
+                pairing.put_off(conn, failed, now_us=now_us)
     return sum(done)
 
 

@@ -15,7 +15,7 @@ from app.monitor.novelty import prune_novelties
 from app.monitor.retain import prune, prune_samples, prune_windows
 from app.monitor.service import Service
 from app.monitor.sweep import sweep
-from app.storage import accounts, exposition, fold
+from app.storage import accounts, exposition, fold, pairing
 
 BREATH: Final = 3
 """A round rests this many times as long as it took, so that no number of models fills the processor."""
@@ -134,9 +134,11 @@ class Workers:
         with self._service.database.snapshot() as conn:
             backlog = fold.backlog(conn)
             balance = accounts.balance(conn)
+            put_off = pairing.postponed(conn)
         instruments.journal_rows.set(backlog.rows)
         instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
         instruments.journal_quarantined.set(balance.quarantined_rows)
+        instruments.calls_put_off.set(put_off)
         instruments.ledger_imbalance.set(balance.imbalance)
 
     def _pair(self) -> None:

@@ -87,10 +87,11 @@ def claim(conn: Connection) -> bool:
     return bool(conn.scalar(text("SELECT pg_try_advisory_xact_lock(:space, 0)"), {"space": Lock.PAIRING}))
 
 
-def due(conn: Connection, *, received_before_us: int, limit: int = 500) -> list[tuple[Stored, ...]]:
-    """The pairs of which a half waits since before an instant, oldest first."""
-    table = tables.pairing
-    oldest = select(table.c.pair).where(table.c.received_at < received_before_us).order_by(table.c.received_at)
+def due(conn: Connection, *, received_before_us: int, now_us: int, limit: int = 500) -> list[tuple[Stored, ...]]:
+    """The pairs of which a half waits since before an instant, oldest first, but for those put off."""
+    columns = tables.pairing.c
+    waits = (columns.received_at < received_before_us) & func.coalesce(columns.retry_at <= now_us, True)
+    oldest = select(columns.pair).where(waits).order_by(columns.received_at)
     pairs = list(dict.fromkeys(conn.scalars(oldest.limit(limit))))
     found: dict[bytes, list[Stored]] = {bytes(pair): [] for pair in pairs}
     for part in _parts(conn, list(found)):
@@ -101,6 +102,18 @@ def due(conn: Connection, *, received_before_us: int, limit: int = 500) -> list[
 def forget(conn: Connection, parts: Sequence[Stored]) -> None:
     """Drop halves that were counted; if this is lost, they are found counted and dropped later."""
     conn.execute(_FORGET, {"pairs": [part.pair for part in parts], "halves": [part.half for part in parts]})
+
+
+def put_off(conn: Connection, parts: Sequence[Stored], *, now_us: int) -> None:
+    """Try halves again after a second, two, four and so on, up to an hour."""
+    keys = {"pairs": [part.pair for part in parts], "halves": [part.half for part in parts]}
+    conn.execute(_PUT_OFF, keys | {"now": to_datetime(now_us)})
+
+
+def postponed(conn: Connection) -> int:
+    """The calls of which a half was put off."""
+    columns = tables.pairing.c
+    return int(conn.scalar(select(func.count(columns.pair.distinct())).where(columns.failures > 0)) or 0)
 
 
 def held(conn: Connection) -> int:
@@ -172,6 +185,13 @@ SELECT * FROM unnest(
 )
 ON CONFLICT DO NOTHING
 RETURNING pair, half
+""")
+
+_PUT_OFF: Final = text("""
+UPDATE pairing p SET failures = least(p.failures, 30) + 1,
+    retry_at = CAST(:now AS timestamptz) + least(2 ^ least(p.failures, 30), 3600) * interval '1 second'
+FROM unnest(CAST(:pairs AS bytea[]), CAST(:halves AS text[])) AS g (pair, half)
+WHERE p.pair = g.pair AND p.half = g.half
 """)
 
 _FORGET: Final = text("""

@@ -218,6 +218,8 @@ pairing = Table(
     Column("body", LargeBinary, nullable=False),
     Column("event_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False, index=True),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("retry_at", Instant),
     **_JOURNAL_VACUUM,
 )
 

@@ -13,6 +13,7 @@ PROMISED = {
     "driftgauge_journal_rows": (),
     "driftgauge_journal_oldest_timestamp_seconds": (),
     "driftgauge_journal_quarantined_rows": (),
+    "driftgauge_calls_put_off": (),
     "driftgauge_ledger_imbalance_rows": (),
     "driftgauge_link_info": ("to", "url"),
     "driftgauge_database_up": (),

@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +15,17 @@ from app import failpoints
 from app.drift.context import HOUR_US
 from app.errors import Conflict, TooLarge, Unavailable
 from app.monitor import samples
+from app.monitor import sweep as sweep_module
 from app.monitor.burden import Burden
+from app.monitor.catalog import Watched
 from app.monitor.instants import instant_text
 from app.monitor.keyring import Holder
+from app.monitor.pairing import count_parts
+from app.monitor.service import Service
 from app.monitor.sweep import sweep
-from app.storage import accounts
+from app.storage import accounts, pairing
 from app.storage.database import Database
+from app.storage.pairing import Stored
 from monitor.callers import counts, deliver, kserve, refused, rows, seldon, unpaired, window
 from monitor.desk import MONDAY, Desk, opened
 
@@ -195,6 +200,41 @@ def test_a_fault_of_ours_forgets_nothing(desk: Desk, monkeypatch: pytest.MonkeyP
         assert later(desk) == 0
     assert later(desk) == 1
     assert window(desk)["rows"] == 2
+
+
+def test_calls_that_fail_do_not_starve_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails for a fault of ours is put off, longer each time, and counted once the fault is gone."""
+    count = count_parts
+
+    def stumble(service: Service, watched: Watched, parts: Sequence[Stored]) -> None:
+        if parts[0].body.endswith(b"8]]}"):
+            raise MemoryError
+        count(service, watched, parts)
+
+    monkeypatch.setattr(sweep_module, "_SWEPT", 2)
+    for identity in ("a", "b", "c"):
+        deliver(desk.service, kserve("request", identity, b'{"instances":[[1,8]]}'))
+    desk.at(desk.service.now_us() + 1)
+    deliver(desk.service, kserve("request", "d", REQUEST))
+    with monkeypatch.context() as broken:
+        broken.setattr(sweep_module, "count_parts", stumble)
+        assert [later(desk, TIMEOUT_US + 2), later(desk, 0), later(desk, 0)] == [0, 1, 0]
+        with desk.service.database.snapshot() as conn:
+            assert pairing.postponed(conn) == 3
+        assert [later(desk, 1_000_001), later(desk, 0), later(desk, 1_000_001)] == [0, 0, 0]
+    assert window(desk)["rows"] == 2
+    assert [later(desk, HOUR_US), later(desk, 0)] == [2, 1]
+    assert (window(desk)["rows"], balanced(desk)) == (5, True)
+
+
+def test_a_fault_of_ours_is_not_the_senders(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The half that makes a call whole is answered as kept, and the call is counted by a later round."""
+    deliver(desk.service, kserve("request", "a", REQUEST))
+    with monkeypatch.context() as broken:
+        broken.setattr("app.monitor.pairing.count_parts", Mock(side_effect=MemoryError))
+        deliver(desk.service, kserve("response", "a", RESPONSE))
+    assert later(desk) == 1
+    assert counts(desk, "score") == {"= 0.5": 1, "null": 1}
 
 
 def test_what_is_refused_is_let_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def test_everybody_hears_of_their_own(database: Database) -> None:
     assert {(len(one), len(one[0].parts), one[0].known, one[1].known) for one in second} == {(2, 2, False, True)}
     with database.snapshot() as conn:
         assert pairing.held(conn) == 800
-        assert [len(parts) for parts in pairing.due(conn, received_before_us=30)] == [2, 2, 2]
+        assert [len(parts) for parts in pairing.due(conn, received_before_us=30, now_us=30)] == [2, 2, 2]
 
 
 def test_what_is_finished_goes(database: Database) -> None:
@@ -43,7 +43,9 @@ def test_what_is_finished_goes(database: Database) -> None:
     gatherer.forget([half(2)])
     gatherer.arrive([half(3)])
     with database.snapshot() as conn:
-        assert [part.pair for parts in pairing.due(conn, received_before_us=10**6) for part in parts] == [half(3).pair]
+        assert [part.pair for parts in pairing.due(conn, received_before_us=10**6, now_us=10**6) for part in parts] == [
+            half(3).pair
+        ]
 
 
 def test_a_failure_is_everybodys(database: Database) -> None:
