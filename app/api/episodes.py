@@ -16,6 +16,7 @@ from app.monitor.instants import read_instant
 
 router = APIRouter(tags=["episodes"])
 PROBLEMS = responses(404, 422, 503)
+IN_FORCE = BacktestBody()
 EpisodeId = Annotated[str, Path(description="Id of the episode.")]
 
 
@@ -61,7 +62,7 @@ def get_explanation(
 
 
 @router.post("/v1/models/{model}/backtest", responses={**PROBLEMS, **responses(400)})
-def post_backtest(model: ModelName, body: BacktestBody, service: ServiceDep) -> Response:
+def post_backtest(model: ModelName, service: ServiceDep, body: BacktestBody = IN_FORCE) -> Response:
     """Tell what would have alerted in the past under a budget or thresholds; changes nothing."""
     asked = backtest.question(body.model_dump(by_alias=True))
     return Json(backtest.backtest(service, service.catalog.watched(model), asked))

@@ -13,6 +13,7 @@ from app.api.problems import responses
 from app.monitor import models
 
 router = APIRouter(tags=["models"])
+UNCHANGED = ModelBody()
 
 
 @router.put(
@@ -21,9 +22,13 @@ router = APIRouter(tags=["models"])
     responses={**answers(MODEL, 200, 201, tagged=True), **responses(400, 412, 422)},
 )
 def put_model(
-    model: ModelName, body: ModelBody, service: ServiceDep, author: AuthorDep, condition: ConditionDep
+    model: ModelName,
+    service: ServiceDep,
+    author: AuthorDep,
+    condition: ConditionDep,
+    body: ModelBody = UNCHANGED,
 ) -> Response:
-    """Create a model or change the given fields of its configuration."""
+    """Create a model or change the given fields of its configuration; without a body everything has its default."""
     changes = body.model_dump(exclude_unset=True)
     document, created = models.put_model(service, model, changes, author=author, condition=condition)
     return Json(document, 201 if created else 200, {"ETag": models.tag(document)})

@@ -192,6 +192,17 @@ def test_unlawful_settings(world: World, settings: object) -> None:
     problem(world.client.get(path), 404, "unknown-model")
 
 
+def test_no_body_means_no_field(world: World, model: Model) -> None:
+    """Where every field may be left out, so may the body."""
+    made = world.client.put("/v1/models/bodiless")
+    assert made.status_code == 201
+    assert made.json()["window"] == "1h"
+    assert good(model.client.post(f"{model.path}/backtest")) == good(
+        model.client.post(f"{model.path}/backtest", json={})
+    )
+    problem(world.client.put("/v1/models/bodiless", content=b"{", headers={"Content-Type": JSON}), 400)
+
+
 def test_query_garbage(model: Model) -> None:
     """Query values that are no times, names or numbers are refused, never a server error."""
     for path in (
