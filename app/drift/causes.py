@@ -31,6 +31,8 @@ _ENOUGH: Final = 0.5
 _CLOSED: Final = 0.6
 _PARAMETER: Final = 1.0
 _FAR: Final = 0.05
+_NOT_ALL: Final = 0.9
+"""A constant may lie beyond all that is normal; where nearly every row does so, or others moved too, values moved."""
 
 Signs = tuple[float, ...]
 
@@ -138,6 +140,9 @@ def signs(  # noqa: PLR0913 - a window is found by all of them
         single[gap.finite] = normal.narrow
         for cause, tried in zip(MOVES, (normal.rescaled(), normal.locations(seen), normal.spreads(seen)), strict=True):
             found[cause], closes[cause] = gap.moved(tried)
+        ends = gap.finite[np.isinf(bounds[0]) | np.isinf(bounds[1])]
+        moved = max(*closes.values(), *(found[cause] for cause in MOVES))
+        single[[at for at in ends if p[at] <= _NOT_ALL and gap.worth(_raised(p, q, int(at))[None, :]) > moved]] = True
     risen = np.flatnonzero(single & (p > q))
     if len(risen):
         stuck = gap.worth(np.stack([_raised(p, q, int(at)) for at in risen]))

@@ -53,9 +53,16 @@ def moved(x: np.ndarray) -> np.ndarray:
     return out
 
 
+def stuck_below(x: np.ndarray) -> np.ndarray:
+    """A third is one value below all others."""
+    out = (x * 0.67).astype(np.int64)
+    out[0] += x.sum() - out.sum()
+    return out
+
+
 @pytest.mark.parametrize(
     ("change", "cause"),
-    [(nulls, "nulls"), (stuck, "stuck_value"), (moved, "location")],
+    [(nulls, "nulls"), (stuck, "stuck_value"), (moved, "location"), (stuck_below, "stuck_value")],
 )
 def test_one_window_names_its_cause(
     known: tuple[Layout, Calibration, Grid], change: Callable[[np.ndarray], np.ndarray], cause: str
