@@ -27,7 +27,7 @@ _LOUD: Final = 2.0
 """-log10 p beyond which a feature says no more of the day: a broken one is not ten times as special."""
 _ORDINARY: Final = 0.4
 """More than the mean -log10 p of an ordinary window, 0.43, comes to when the largest is left out."""
-_STEEP: Final = 15.0
+_STEEP: Final = 30.0
 _SLOWEST: Final = 6.0
 
 

@@ -15,10 +15,11 @@ from app.drift.layout import Bools, Floats, Ints
 from app.drift.tail import LEAST_LOG
 from app.drift.volume import VolumeCalibration
 
-SCORE_BEND: Final = 0.15
+SCORE_BEND: Final = 0.1
+BIN_BEND: Final = 0.8
 PSI_BEND: Final = 0.25
 KS_BEND: Final = 0.3
-"""How the logarithms of these three bend among dice."""
+"""How the logarithms of these three bend among dice: that of the score more, by BIN_BEND / bins, the fewer bins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Scored:
     """Leave-one-out scores of W reference windows of F features, (W, F) unless said, and what they rest on.
 
     `scores` and `known` are of evidence, null, unseen and invalid; `rows` is the number of context rows, and `row` says
-    in which a window lies. `inside`, (F,), are the rows of the whole reference; the rest is as in Calibration.
+    in which a window lies. `inside` and `filled`, (F,), are the reference's rows and the bins that they fill; the rest
+    is as in Calibration.
     """
 
     judged: Bools
@@ -45,6 +47,7 @@ class Scored:
     lasting: Floats
     special: Floats
     inside: Floats
+    filled: Ints
 
 
 def laws(  # noqa: PLR0913 - a law is fitted with all of them
@@ -57,11 +60,12 @@ def laws(  # noqa: PLR0913 - a law is fitted with all of them
 
     judged, row, rows = beside("judged"), beside("row"), parts[0].rows
     day, index = starts // DAY_US, starts // grid.length_us
+    bend = SCORE_BEND + BIN_BEND / np.maximum(beside("filled", 0), 2)
     tails, taus = [], []
     for s in range(len(parts[0].scores)):
         score = np.concatenate([part.scores[s] for part in parts], axis=1)
         known = np.concatenate([part.known[s] for part in parts], axis=1)
-        tails.append(tail.fit(np.where(known, score, LEAST_LOG), known, day=day, bend=0.0 if s else SCORE_BEND))
+        tails.append(tail.fit(np.where(known, score, LEAST_LOG), known, day=day, bend=0.0 if s else bend))
         taus.append(factor(score, judged, index=index))
     return Calibration(
         row_of=beside("row_of"),

@@ -14,7 +14,7 @@ from app.drift.tail import Tail
 from app.drift.volume import VolumeCalibration
 
 _HEAD: Final = struct.Struct("<4sII")
-_MAGIC: Final = b"DGC4"
+_MAGIC: Final = b"DGC5"
 _TYPES: Final = {kind.__name__: kind for kind in (Calibration, Normal, Tail, VolumeCalibration)}
 
 

@@ -42,14 +42,13 @@ def lift(z: Floats) -> Floats:
 
 
 def score_of(z: Floats, *, layout: Layout) -> Floats:
-    """Score of a window, (W, F), in the unit of a mean square: (mean |z|^3)^(2/3) over the bins of a feature.
+    """Score of a window, (W, F), in the unit of a mean square: the root of the mean z^4 over the bins of a feature.
 
     Between the mean square, which one broken bin hardly moves, and the largest, which sees no more than one.
     """
-    cubes = np.abs(z)
-    cubes *= z
-    cubes *= z
-    return np.asarray(np.cbrt(np.add.reduceat(cubes, layout.offsets[:-1], axis=1) / layout.sizes) ** 2)
+    fourth = z * z
+    fourth *= fourth
+    return np.asarray(np.sqrt(np.add.reduceat(fourth, layout.offsets[:-1], axis=1) / layout.sizes))
 
 
 def expected_psi(layout: Layout, n: Floats, *, inside: Floats) -> Floats:
@@ -141,6 +140,7 @@ def _scored(  # noqa: PLR0913 - a part needs all that the whole does
         lasting=lasting,
         special=np.stack([np.where(where == ABSENT, 0.0, sums[where]) for where in special_bins(layout)]),
         inside=n.sum(axis=0),
+        filled=np.add.reduceat((sums > 0).astype(np.int64), layout.offsets[:-1]),
     )
     return scored, kept.astype(
         np.min_scalar_type(int(kept.max(initial=0))) if kept.max(initial=0) < _LARGE else np.int64

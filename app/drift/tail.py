@@ -24,7 +24,7 @@ _TAIL_SHARES: Final = (0.03, 0.2)
 _PRIOR_EXCESS: Final = 0.2
 _PRIOR_WEIGHT: Final = 1.0
 _SAME: Final = 1e-12
-_FEW: Final = 8
+_FEW: Final = 16
 _LIGHT: Final = 2.1
 """Mean square over squared mean: 2 of an exponential law, and a little for chance."""
 _FARTHEST: Final = 10.0
@@ -84,11 +84,11 @@ class Tail:
         return np.where(p < self.share, self.body[:, -1] + excess, low + (rung - index) * (high - low))
 
 
-def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64], bend: float = 0.0) -> Tail:
+def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64], bend: float | Floats = 0.0) -> Tail:
     """Fit the law to leave-one-out log scores of shape (K, F), of which those with `counts` count.
 
     `day`, shape (K,), is ascending within the order given or repeated; equal numbers are one witness. The tail is bent
-    by `bend` where the exceedances do not spread more than an exponential law's.
+    by `bend`, one or (F,), where the exceedances do not spread more than an exponential law's.
     """
     features = score.shape[1]
     k_all = np.count_nonzero(counts, axis=0)
@@ -126,6 +126,7 @@ def fit(score: Floats, counts: Bools, *, day: NDArray[np.int64], bend: float = 0
     )
 
 
-def _mean_excess(bend: float) -> float:
+def _mean_excess(bend: float | Floats) -> Floats:
     """Mean excess of a bent tail in units of its scale: exp(1/b) E1(1/b) / b."""
-    return float(np.exp(1.0 / bend) * special.exp1(1.0 / bend) / bend) if bend > 0 else 1.0
+    inverse = 1.0 / np.where(np.asarray(bend) > 0, bend, 1.0)
+    return np.where(np.asarray(bend) > 0, np.exp(inverse) * special.exp1(inverse) * inverse, 1.0)

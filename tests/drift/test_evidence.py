@@ -88,7 +88,7 @@ def test_unrest_of_a_day_that_moves_them_all() -> None:
     np.testing.assert_array_equal(features, [[6.0] * 5, [1.0] * 5])
     np.testing.assert_array_equal(volume, [6.0, 1.0])
     worked, _ = evidence.unrest(np.array([[1e-3, 10**-0.6, 10**-0.5, 10**-0.4]]))
-    np.testing.assert_allclose(worked, [[1.75, 1.75, 2.5, 3.25]])
+    np.testing.assert_allclose(worked, [[2.5, 2.5, 4.0, 5.5]])
 
 
 @given(

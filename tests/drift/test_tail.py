@@ -32,13 +32,13 @@ def test_windows_of_one_day_are_one_witness() -> None:
 
 
 def test_bent_tail_by_hand() -> None:
-    """Forty scores 1 to 40: eight exceed 32 by 1 to 8; spread evenly, they bend the tail."""
-    law = fitted(np.arange(1.0, 41.0), bend=0.2)
-    mean, share = 36.2 / 9, 9 / 41
+    """Eighty scores 1 to 80: sixteen exceed 64 by 1 to 16; spread evenly, they bend the tail."""
+    law = fitted(np.arange(1.0, 81.0), bend=0.2)
+    mean, share = 136.2 / 17, 17 / 81
     assert law.bend[0] == 0.2
     assert law.scale[0] == pytest.approx(mean / 0.8521108)
-    bent = (np.exp(0.2 * 8 / law.scale[0]) - 1) / 0.2
-    assert law.p(np.array([[40.0]]))[0, 0] == pytest.approx(share * (1 + bent / 9) ** -9)
+    bent = (np.exp(0.2 * 16 / law.scale[0]) - 1) / 0.2
+    assert law.p(np.array([[80.0]]))[0, 0] == pytest.approx(share * (1 + bent / 17) ** -17)
 
 
 def test_a_heavy_tail_is_not_bent() -> None:
