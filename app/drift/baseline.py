@@ -12,7 +12,7 @@ from app.drift.bins import Bin, NumericBins
 from app.drift.categories import CategoricalBins
 from app.drift.columns import Kind, Role
 from app.drift.groups import groups_of
-from app.drift.packs import NumericPack, numeric_packs
+from app.drift.packs import FEATURES, FEW_ROWS, MANY_FEATURES, Entry, NumericPack, numeric_packs
 from app.drift.reference import Reference, reference_of
 
 Counts = NDArray[np.int64]
@@ -83,16 +83,25 @@ class Baseline:
             means = [None if np.isnan(mean) else float(mean) for mean in feature.means]
         return feature.bins.describe(groups, means)
 
+    def packs_for(self, rows: int) -> tuple[NumericPack, ...]:
+        """How to count the numeric features of so many rows: with few of them, more features at a time."""
+        return self._large_packs if rows < FEW_ROWS and len(self.features) > FEATURES else self.packs
+
     @cached_property
     def packs(self) -> tuple[NumericPack, ...]:
         """How to count the numeric features, built when first needed."""
-        return numeric_packs(
-            [
-                (f, feature.name, feature.bins, int(self.offsets[f]))
-                for f, feature in enumerate(self.features)
-                if isinstance(feature.bins, NumericBins)
-            ]
-        )
+        return numeric_packs(self._entries(), features=FEATURES)
+
+    @cached_property
+    def _large_packs(self) -> tuple[NumericPack, ...]:
+        return numeric_packs(self._entries(), features=MANY_FEATURES)
+
+    def _entries(self) -> list[Entry]:
+        return [
+            (f, feature.name, feature.bins, int(self.offsets[f]))
+            for f, feature in enumerate(self.features)
+            if isinstance(feature.bins, NumericBins)
+        ]
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:

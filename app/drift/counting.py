@@ -70,7 +70,7 @@ def _numeric(  # noqa: PLR0913 - what count is given
 ) -> None:
     if block is not None and block.values.shape[1] != len(window):
         raise ValueError(f"the block needs {len(window)} rows")
-    for pack in baseline.packs:
+    for pack in baseline.packs_for(len(window)):
         whole = None if block is None else pack.within(block)
         wanted = _wanted(pack.names, columns, block, rows=len(window)) if whole is None else whole
         windows = len(delta.rows)

@@ -14,7 +14,9 @@ from app.drift.lookup import CHUNK, Pack, packable
 Counts = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 
-_FEATURES: Final = 32
+FEATURES: Final = 32
+MANY_FEATURES: Final = 512
+FEW_ROWS: Final = 192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,13 +136,13 @@ class NumericPack:
 Entry = tuple[int, str, NumericBins, int]
 
 
-def numeric_packs(bins: Sequence[Entry]) -> tuple[NumericPack, ...]:
-    """Pack features given as (feature number, name, bins, position of the first bin)."""
+def numeric_packs(bins: Sequence[Entry], *, features: int) -> tuple[NumericPack, ...]:
+    """Pack features given as (feature number, name, bins, position of the first bin), so many together at most."""
     alike: dict[object, list[Entry]] = {}
     for entry in bins:
         alike.setdefault(packable(entry[2].lookup), []).append(entry)
     return tuple(
-        _pack(group[start : start + _FEATURES]) for group in alike.values() for start in range(0, len(group), _FEATURES)
+        _pack(group[start : start + features]) for group in alike.values() for start in range(0, len(group), features)
     )
 
 

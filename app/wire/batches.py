@@ -26,6 +26,8 @@ PLAIN: Final = tuple(
         pa.uint8(),
     )
 )
+LARGEST_BLOCK: Final = 16 << 20
+"""Bytes of a batch up to which its numbers are copied to lie side by side; beyond, columns are long enough."""
 INTEGERS: Final = frozenset(PLAIN[2:])
 
 
@@ -60,7 +62,7 @@ class BatchColumns(Mapping[str, RawColumn]):
     @cached_property
     def block(self) -> Block | None:
         """The columns of numbers without a null; numbers of any kind become doubles as Arrow and numpy both cast."""
-        kinds = self.kinds if self._batch.num_rows else []
+        kinds = self.kinds if self._batch.num_rows and self._batch.nbytes <= LARGEST_BLOCK else []
         alike = [[n for n, kind in enumerate(kinds) if kind == plain] for plain in PLAIN if plain in kinds]
         parts = [part for part in (self._part(places) for places in alike) if part is not None]
         if not parts:
