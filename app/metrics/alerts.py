@@ -107,6 +107,15 @@ DRIFT: Final = (
         f"over a warning line are normal now and then.{_CAUSE}",
     ),
     Alert(
+        "DriftgaugeDriftOverDays",
+        "warning",
+        f'max by ({_KEYS}, window) (drift_rollup_episode_info{{severity="warning"}})\n'
+        'unless on (model, version, feature)\n  drift_episode_info{severity="critical"}',
+        f"Drift over days or weeks in {_NAMED}, windows of {{{{ $labels.window }}}}",
+        "Added up to windows of {{ $labels.window }}, this is outside what the reference period does by itself. The "
+        "model's own windows do not show it, or have too few rows to.",
+    ),
+    Alert(
         "DriftgaugeFeedSilent",
         "critical",
         f"{_SILENT.format(by='model')}\nand on (model)\n{_QUIET}",

@@ -77,7 +77,9 @@ def _most(model: ModelView) -> int:
     """How many samples a model can have at most, without making them."""
     most = 5
     for version in model.versions:
-        most += 15 + len(version.episodes) + len(version.incidents) + 2 * len(version.expectations)
+        most += (
+            15 + len(version.episodes) + len(version.incidents) + len(version.rollups) + 2 * len(version.expectations)
+        )
         most += sum(3 + len(feature.scores) + len(feature.thresholds) for feature in version.features)
     return most
 
@@ -161,6 +163,10 @@ def _of_version(labels: str, version: VersionView) -> Iterator[Sample]:
     for episode in sorted(version.episodes, key=lambda one: (one.feature, one.statistic, one.severity)):
         where = f'feature="{escape(episode.feature)}",statistic="{escape(episode.statistic)}"'
         yield families.EPISODE, f'{labels},{where},severity="{episode.severity}",cause="{escape(episode.cause)}"}} 1'
+    for rollup in sorted(version.rollups, key=lambda one: (one.window, one.feature, one.statistic)):
+        where = f'feature="{escape(rollup.feature)}",statistic="{escape(rollup.statistic)}"'
+        told = f'severity="{rollup.severity}",cause="{escape(rollup.cause)}",window="{rollup.window}"'
+        yield families.ROLLUP, f"{labels},{where},{told}}} 1"
     for incident in sorted(version.incidents, key=lambda one: (one.feature, one.statistic)):
         where = f'feature="{escape(incident.feature)}",statistic="{escape(incident.statistic)}"'
         yield families.INCIDENT, f"{labels},{where}}} {number(_seconds(incident.start_us))}"

@@ -18,6 +18,7 @@ BASELINE_CREATED: Final = "drift_baseline_created_timestamp_seconds"
 BUDGET: Final = "drift_alert_budget_pages_per_month"
 SPENT: Final = "drift_alert_budget_spent_pages"
 EPISODE: Final = "drift_episode_info"
+ROLLUP: Final = "drift_rollup_episode_info"
 EXPECTATION: Final = "drift_expectation_success"
 UNEXPECTED: Final = "drift_expectation_unexpected_ratio"
 INCIDENT: Final = "drift_incident_start_timestamp_seconds"
@@ -57,6 +58,10 @@ HELP: Final = {
         "drift_alert_budget_pages_per_month."
     ),
     EPISODE: "Always 1 while an episode is open; the label names its most likely cause.",
+    ROLLUP: (
+        "Always 1 while an episode of local days or weeks, told by the label window, is open: worth a ticket, no page. "
+        "Days and weeks are judged by themselves; all other drift series are of the model's own windows."
+    ),
     EXPECTATION: "1 when the newest window on which the suite ran met the expectation, 0 when it did not.",
     UNEXPECTED: "Share of that window's values that the expectation did not expect.",
     INCIDENT: (

@@ -38,6 +38,17 @@ class EpisodeView:
 
 
 @dataclass(frozen=True, slots=True)
+class RollupView:
+    """One open episode of days or weeks, as `window` tells; `feature` is empty for volume."""
+
+    window: str
+    feature: str
+    statistic: str
+    severity: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     """Open episodes that are worth one page together, named by the first; `feature` is empty for volume."""
 
@@ -75,6 +86,7 @@ class VersionView:
     silence_us: int | None = None
     episodes: Sequence[EpisodeView] = ()
     incidents: Sequence[IncidentView] = ()
+    rollups: Sequence[RollupView] = ()
     expectations: Sequence[ExpectationView] = ()
 
 

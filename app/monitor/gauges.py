@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from app.drift.context import DAY_US
 from app.drift.evidence import MONTH_US
 from app.drift.scores import Statistic
-from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, VersionView
+from app.durations import format_duration
+from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, RollupView, VersionView
 from app.monitor.catalog import Watched
 from app.monitor.configuration import restored
 from app.monitor.contracts import contracts
 from app.monitor.lines import Lines
 from app.monitor.novelty import distinct_by_name
-from app.monitor.paging import Incident, incidents
+from app.monitor.paging import NORMAL, Incident, incidents
 from app.monitor.roster import Entry, roster
 from app.monitor.rulebook import budget_line
 from app.monitor.service import Service
@@ -79,6 +80,10 @@ def _versions(
     paged = open_incidents(conn, watched, running, crowd=crowd)
     live_us = max(entry.received.values(), default=0) - max(RETIRED_US, _least_silence_us(watched))
     promised = contracts(conn, watched.id) if entry.contracted else {}
+    rollups = {
+        version: [_rollup(one) for one in found]
+        for version, found in by_version(one for one in entry.rolled if one.verdict != NORMAL).items()
+    }
     for version in sorted(mine.keys() | entry.received.keys()):
         window = mine.get(version)
         service.shown[watched.id, version] = entry.received.get(version, 0), _least_silence_us(watched)
@@ -133,11 +138,16 @@ def _versions(
                 )
                 for one in paging
             ],
+            rollups=rollups.get(version, ()),
             incidents=[
                 IncidentView(one.feature, one.statistic, one.start_us) for one in paged.get(version, ()) if one.pages()
             ],
             expectations=promised.get(version, ()),
         )
+
+
+def _rollup(one: Episode) -> RollupView:
+    return RollupView(format_duration(one.length_us), one.feature, one.statistic, one.severity, one.cause or "mix")
 
 
 def _different(service: Service, conn: Connection, model_id: int, window: ScoredWindow) -> Mapping[str, int]:

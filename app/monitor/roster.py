@@ -16,7 +16,8 @@ from app.storage.thresholds import StoredThreshold
 class Entry:
     """What is stored of one model.
 
-    `episodes` are those that are open or began within 30 days, oldest first; `created` tells when baselines were made.
+    `episodes` are those that are open or began within 30 days, oldest first, `rolled` the open ones of days and weeks;
+    `created` tells when baselines were made.
     """
 
     newest: list[ScoredWindow] = field(default_factory=list)
@@ -26,6 +27,7 @@ class Entry:
     episodes: list[Episode] = field(default_factory=list)
     created: Mapping[int, int] = field(default_factory=dict)
     contracted: bool = False
+    rolled: list[Episode] = field(default_factory=list)
 
 
 def roster(conn: Connection, *, now_us: int) -> dict[int, Entry]:
@@ -33,7 +35,7 @@ def roster(conn: Connection, *, now_us: int) -> dict[int, Entry]:
     newest, lines = scores.newest(conn), thresholds.all_models(conn)
     schedules, arrivals = baselines.schedules(conn), received.by_version(conn)
     running, contracted = episodes.recent(conn, since_us=now_us - MONTH_US), set(suites.watched_models(conn))
-    created = baselines.created(conn)
+    created, rolled = baselines.created(conn), episodes.rolled(conn)
     return {
         model: Entry(
             newest.get(model, []),
@@ -43,6 +45,7 @@ def roster(conn: Connection, *, now_us: int) -> dict[int, Entry]:
             running.get(model, []),
             created,
             model in contracted,
+            rolled.get(model, []),
         )
         for model in newest.keys() | lines.keys() | schedules.keys() | arrivals.keys() | running.keys() | contracted
     }

@@ -111,6 +111,17 @@ def recent(conn: Connection, *, since_us: int) -> dict[int, list[Episode]]:
     return found
 
 
+def rolled(conn: Connection) -> dict[int, list[Episode]]:
+    """The open episodes of every model's days and weeks, oldest first, by model."""
+    columns = tables.episode.c
+    where = (columns.length > 0, columns.end_at.is_(None))
+    order = (columns.start_at, columns.version, columns.feature, columns.statistic)
+    found: dict[int, list[Episode]] = {}
+    for row in conn.execute(select(tables.episode).where(*where).order_by(*order)):
+        found.setdefault(row.model_id, []).append(_episode(row))
+    return found
+
+
 def tops(conn: Connection, model_id: int, ids: Sequence[str]) -> dict[str, Sequence[object]]:
     """The outstanding bins of episodes, by id."""
     columns = tables.episode.c

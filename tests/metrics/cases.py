@@ -61,6 +61,12 @@ def _episode(statistic: str) -> Case:
     return Case((Series("drift_episode_info", shown, "1", None),), keys)
 
 
+def _rollup() -> Case:
+    keys = _FEATURE | {"statistic": "evidence", "window": "1d"}
+    shown = keys | {"severity": "warning", "cause": "mix"}
+    return Case((Series("drift_rollup_episode_info", shown, "1", None),), keys)
+
+
 def _expectation(severity: str) -> Case:
     return Case((Series("drift_expectation_success", _TOLD | {"severity": severity}, "0", "1"),), _TOLD)
 
@@ -77,6 +83,7 @@ _BUILD: Final = {"version": "1", "python": "3"}
 CASES: Final[Mapping[str, Case]] = {
     "DriftgaugeDriftCritical": _line("critical"),
     "DriftgaugeDriftWarning": _line("warning"),
+    "DriftgaugeDriftOverDays": _rollup(),
     "DriftgaugeNulls": _episode("null_ratio"),
     "DriftgaugeUnseen": _episode("unseen_ratio"),
     "DriftgaugeInvalid": _episode("invalid_ratio"),

@@ -11,6 +11,7 @@ from app.metrics.snapshot import (
     FeatureView,
     IncidentView,
     ModelView,
+    RollupView,
     VersionView,
 )
 
@@ -62,7 +63,8 @@ def complete() -> ModelView:
     broken = ExpectationView(
         "expect_column_values_to_not_be_null", "y", "critical", success=False, unexpected_ratio=0.5
     )
-    return model(versions=(replace(version, features=(whole,), expectations=(broken,)),))
+    rolled = RollupView("1d", "x", "null_ratio", "warning", "nulls")
+    return model(versions=(replace(version, features=(whole,), expectations=(broken,), rollups=(rolled,)),))
 
 
 def used() -> Instruments:
