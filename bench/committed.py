@@ -12,14 +12,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count, pairwise
+from dataclasses import dataclass
+from itertools import chain, count, islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import numpy as np
+import psutil
 import psycopg
 import uvloop
 from _wire import Sent, load, request
@@ -40,6 +42,7 @@ BODIES: Final = 64
 WIDE: Final = 2_000
 NAMED: Final = 20
 CLIENTS: Final = 32
+MOST_SMALL: Final = 5_000
 START_S: Final = int(time.time()) // 3600 * 3600
 ECHO: Final = """
 import sys, uvicorn
@@ -78,11 +81,35 @@ def bodies() -> list[bytes]:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Processor seconds that services, Postgres and the sender have taken so far."""
+
+    service: float
+    postgres: float
+    sender: float
+
+    def __sub__(self, other: "Effort") -> "Effort":
+        return Effort(self.service - other.service, self.postgres - other.postgres, self.sender - other.sender)
+
+
+def effort(processes: Iterable[psutil.Process], *, ended: bool = False) -> float:
+    """Processor seconds of some processes, with those of their children that have ended."""
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + (times.children_user + times.children_system) * ended
+    return total
+
+
 class World:
     """A database, and what is started on it."""
 
     def __init__(self, url: str, folder: str) -> None:
         self.url = url
+        self.services: list[psutil.Process] = []
+        self.postmaster = postmaster(url)
         self.folder = folder
         self.bodies = bodies()
         self._numbers = count()
@@ -103,8 +130,10 @@ class World:
             try:
                 if process.stdout is None:
                     raise OSError("no standard output")
+                self.services.append(psutil.Process(process.pid))
                 yield int(process.stdout.readline().rsplit(":", 1)[1].strip(" }\n"))
             finally:
+                self.services.pop()
                 process.terminate()
 
     @contextmanager
@@ -141,6 +170,11 @@ class World:
         """Send for so long."""
         each = CLIENTS // len(ports)
         return uvloop.run(load(ports, requests or self.requests(), connections=each, seconds=seconds, rate=rate))
+
+    def effort(self) -> Effort:
+        """What everything has taken so far."""
+        server = [self.postmaster, *self.postmaster.children()]
+        return Effort(effort(self.services), effort(server, ended=True), time.process_time())
 
     def prepare(self, port: int) -> None:
         """Make the model and its baseline."""
@@ -233,11 +267,25 @@ def repeated(work: Callable[[], object], *, pause_s: float) -> Iterator[None]:
     thread.join()
 
 
-def show(what: str, sent: Sent) -> None:
-    """Print a line of the table."""
+def postmaster(url: str) -> psutil.Process:
+    """The first process of the server."""
+    with psycopg.connect(url) as conn:
+        row = conn.execute("SELECT pg_backend_pid()").fetchone()
+        found = psutil.Process(row[0] if row else 0).parent()
+    if found is None:
+        raise LookupError(url)
+    return found
+
+
+def show(what: str, sent: Sent, taken: Effort | None = None) -> None:
+    """Print a line of the table; with what was `taken` for it, processor microseconds an answer."""
     times = f"p50 {sent.percentile(0.5):6.1f} p99 {sent.percentile(0.99):6.1f} ms"
     refused = f"   refused {sent.refused}" if sent.refused else ""
     print(f"{what:44}{sent.rate:8.0f} a second   {times}{refused}", flush=True)
+    if taken is not None:
+        each = 1e6 / max(1, len(sent.seconds))
+        parts = f"service {taken.service * each:.0f}, Postgres {taken.postgres * each:.0f}"
+        print(f"  processor time of each, microseconds        {parts}, sender {taken.sender * each:.0f}", flush=True)
 
 
 def speed(world: World, seconds: float) -> None:
@@ -245,13 +293,17 @@ def speed(world: World, seconds: float) -> None:
     with world.serving() as port:
         world.prepare(port)
         world.send(port, seconds=2)
-        before = world.wal()
+        before, began = world.wal(), world.effort()
         (alone,) = world.send(port, seconds=seconds)
+        taken = world.effort() - began
         wal = (world.wal() - before) / max(1, len(alone.seconds))
-        show(f"pre-binned, {CLIENTS} clients, one process", alone)
+        show(f"pre-binned, {CLIENTS} clients, one process", alone, taken)
         show("  at half of that", world.send(port, seconds=seconds, rate=alone.rate / 2)[0])
         print(f"  WAL of a batch, bytes                     {wal:8.0f}")
-        show("one row of 20 features as JSON", world.send(port, seconds=seconds, requests=world.rows())[0])
+        small = list(islice(world.rows(), int(MOST_SMALL * seconds)))
+        began = world.effort()
+        (sent,) = world.send(port, seconds=seconds, requests=chain(small, world.rows()))
+        show("one row of 20 features as JSON", sent, world.effort() - began)
         with world.serving() as second:
             world.send(port, second, seconds=1)
             for name, sent in zip(
