@@ -69,7 +69,8 @@ class BatchColumns(Mapping[str, RawColumn]):
             return None
         names = list(self._places)
         order = {names[place]: n for n, place in enumerate(place for places, _ in parts for place in places)}
-        values = [np.ascontiguousarray(numbers, np.float64) for _, numbers in parts]
+        with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+            values = [np.ascontiguousarray(numbers, np.float64) for _, numbers in parts]
         return Block(order, values[0] if len(values) == 1 else np.concatenate(values))
 
     def _part(self, places: list[int]) -> tuple[list[int], Any] | None:

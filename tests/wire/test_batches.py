@@ -89,3 +89,12 @@ def test_rows_of_one_shape_hold_a_block(
     assert list(block.places) == whole
     for name in whole:
         assert block.values[block.places[name]].tolist() == [float(row[name]) for row in rows]
+
+
+def test_signalling_nan() -> None:
+    """A signalling NaN of 32 bits becomes a NaN without a word."""
+    odd = np.array([0x7F800001, 0x3F800000], np.uint32).view(np.float32)
+    block = BatchColumns(pa.record_batch({"x": pa.array(odd, from_pandas=False)}), ["x"]).block
+    assert block is not None
+    assert np.isnan(block.values[0, 0])
+    assert block.values[0, 1] == 1.0
