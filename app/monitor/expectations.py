@@ -35,7 +35,7 @@ def post(  # noqa: PLR0913 - one stored suite depends on all of them
     watched = service.catalog.watched(name, fresh=True)
     with service.database.transaction() as conn:
         now_us = service.now_us()
-        models.lock(conn, watched.id)
+        suites.lock(conn, watched.id)
         stored = suites.add(
             conn,
             watched.id,
@@ -45,6 +45,7 @@ def post(  # noqa: PLR0913 - one stored suite depends on all of them
             show_values=show_values,
             now_us=now_us,
         )
+        models.lock(conn, watched.id)  # as late as can be: a large suite takes long to store, and batches wait for it
         if activate:
             _activate(conn, stored, now_us=now_us)
         _record(conn, watched, stored, action="expectations.create", author=author, now_us=now_us)

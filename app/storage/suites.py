@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, text, update
 
 from app.storage import tables
+from app.storage.locks import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class StoredSuite:
     activated_us: int | None
 
 
+def lock(conn: Connection, model_id: int) -> None:
+    """Let nobody else number the model's suites until the end of the transaction; batches go on."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(:space, :model)"), {"space": Lock.SUITE, "model": model_id})
+
+
 def add(  # noqa: PLR0913 - the columns of the table
     conn: Connection,
     model_id: int,
@@ -35,7 +41,7 @@ def add(  # noqa: PLR0913 - the columns of the table
     show_values: bool,
     now_us: int,
 ) -> StoredSuite:
-    """Store the next version of a suite, inactive."""
+    """Store the next version of a suite, inactive; belongs under `lock`."""
     columns = tables.expectation_suite.c
     newest = select(func.coalesce(func.max(columns.number), 0)).where(
         columns.model_id == model_id, columns.name == name
