@@ -122,6 +122,7 @@ DRIFT: Final = (
         "No rows from {{ $labels.model }}",
         "The last row came {{ $value | humanizeDuration }} ago, longer than this feed is ever quiet. Its drift scores "
         "stand still and mean nothing until rows come again.",
+        wait="1m",  # senders that were refused while the database was away are given the time to come back
     ),
     Alert(
         "DriftgaugeVersionSilent",

@@ -91,6 +91,7 @@ CASES: Final[Mapping[str, Case]] = {
     "DriftgaugeFeedSilent": Case(
         (Series(_LAST, _VERSION, "-900", "0+60"), _LIMIT, Series(_LOOKED, _MODEL, "0+60", "0+60")),
         _MODEL,
+        wait_m=2,
         one_is_enough=False,
     ),
     "DriftgaugeVersionSilent": Case(
