@@ -8,6 +8,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -267,6 +268,69 @@ def test_a_derived_suite_tells_ordinary_from_broken(service: Service) -> None:
             assert breaks[name][0] in {column for _, column in failed}, (name, failed)
 
 
+def test_a_derived_suite_takes_numbers_for_the_categories_they_are(service: Service) -> None:
+    """A categorical feature that comes as numbers, as booleans or as text passes what its own baseline gave."""
+    client = service.client
+    features = {"code": {"kind": "categorical"}, "flag": {"kind": "categorical"}, "x": {"kind": "numeric"}}
+    assert client.put("/v1/models/coded", json={"features": features}).status_code == 201
+    rng = np.random.default_rng(3)
+
+    def columns(count: int) -> dict[str, list[Any]]:
+        codes = rng.integers(1, 6, count).tolist()
+        return {"code": codes, "flag": (rng.random(count) < 0.3).tolist(), "x": rng.integers(0, 50, count).tolist()}
+
+    start = window(500)
+    times = [one for hour in range(400) for one in stamps(start + hour * HOUR, 40)]
+    body = json.dumps({"columns": {"timestamp": times, **columns(len(times))}})
+    made = client.post("/v1/models/coded/baselines?activate=true", content=body)
+    assert made.status_code == 201, made.text
+    assert client.post("/v1/models/coded/expectations/from-baseline").status_code == 201
+    asked = {
+        "name": "asked",
+        "expectations": [
+            {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "code", "value_set": [1, 2, 3]}},
+            {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "flag", "value_set": [True, False]}},
+            {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "who", "regex": "^w[0-9]+$"}},
+            {"type": "expect_table_column_count_to_equal", "kwargs": {"value": 6}},
+        ],
+    }
+    assert client.post("/v1/models/coded/expectations", json=asked).status_code == 201
+    given = [columns(100) | {"who": [f"w{n}" for n in range(100)], "more": [0] * 100} for _ in range(3)]
+    bodies: list[tuple[str, str | bytes]] = []
+    for number, one in enumerate(given):
+        full = {"timestamp": stamps(window(9 - number), 100), **one}
+        text = {
+            name: [value if isinstance(value, str) else json.dumps(value) for value in values]
+            for name, values in full.items()
+        }
+        csv = frame(full).to_csv(index=False)
+        body = json.dumps({"columns": text if number == 1 else full})
+        bodies.append(("text/csv", csv) if number == 2 else ("application/json", body))
+    for number, (kind, content) in enumerate(bodies):
+        url = f"/v1/models/coded/batches/c{number}"
+        answer = client.put(url, content=content, headers={"Content-Type": kind})
+        assert answer.json()["rows"]["accepted"] == 100, answer.text
+    client.post("/v1/models/coded/evaluate")
+    for number, (kind, _) in enumerate(bodies):
+        start = window(9 - number)
+        found: list[dict[str, Any]] = []
+        when = {"from": str(start), "to": str(start + HOUR)}
+
+        def there(when: dict[str, str] = when, found: list[dict[str, Any]] = found) -> bool:
+            found[:] = client.get("/v1/models/coded/expectations/results", params=when).json()
+            return len(found) == 2
+
+        until(there, seconds=PATIENCE, what=f"a validation\n{service.tail()}")
+        derived, own = found
+        assert [one for one in derived["results"] if not one["success"]] == [], kind
+        if number != 1:
+            truth = direct(frame({"timestamp": [0] * 100, **given[number]}), asked["expectations"])  # type: ignore[arg-type]
+            assert [(one["success"], one["unexpected_ratio"]) for one in own["results"]] == [
+                (success, None if share is None else pytest.approx(share)) for success, share in truth
+            ]
+    assert client.delete("/v1/models/coded").status_code == 204
+
+
 def test_versions_of_a_suite(service: Service) -> None:
     """A suite posted again is the next version and holds; an earlier one can be let hold again."""
     client = service.client
@@ -278,6 +342,9 @@ def test_versions_of_a_suite(service: Service) -> None:
     ]
     assert client.post("/v1/models/air/expectations/own/activate?version=1").json()["status"] == "active"
     assert client.post("/v1/models/air/expectations/nobody/activate").json()["code"] == "unknown-suite"
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: client.post("/v1/models/air/expectations?activate=false", json=small), range(8)))
+    assert sorted(one.json()["version"] for one in made) == list(range(3, 11))
     actions = [one["action"] for one in client.get("/v1/audit").json()]
     assert {"expectations.create", "expectations.activate"} <= set(actions)
 
