@@ -5,21 +5,20 @@ Whatever is odd in them, and be it one value, is left to the road of large batch
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
 from app.drift.baseline import Baseline
-from app.drift.bins import NumericBins
 from app.drift.windows import window_start
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
 from app.monitor.parcel import Parcel
-from app.monitor.plan import Plan
 from app.monitor.receipt import Receipt
+from app.monitor.sampling import Reservoirs
 from app.monitor.service import Service
+from app.monitor.slots import Slots
 from app.storage.deltas import Marks
 from app.storage.ledger import Delivery
 from app.wire.handful import LARGEST, MOST_ROWS, plain_rows
@@ -31,37 +30,6 @@ __all__ = ["LARGEST", "delivery"]
 _TELLING: Final = frozenset({"features", "prediction", "date", "\0time"})
 """Names that may steer how rows are read."""
 
-_Number = tuple[int, int, list[float]]
-"""A numeric feature: its number, its first bin, and its cuts."""
-_Word = tuple[int, Mapping[str, int]]
-"""A categorical feature: its number, and the bin of each category."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Slots:
-    """Where the values of a baseline's features go, by name, and the bins of a row (F,) without any."""
-
-    numbers: dict[str, _Number]
-    words: dict[str, _Word]
-    nulls: "array[int]"
-    zeros: "array[float]"
-    bins: int
-
-    @staticmethod
-    @lru_cache(maxsize=64)
-    def of(baseline: Baseline) -> "Slots":
-        """Look it up once for a baseline."""
-        numbers: dict[str, _Number] = {}
-        words: dict[str, _Word] = {}
-        for f, (feature, first) in enumerate(zip(baseline.features, baseline.offsets.tolist(), strict=False)):
-            bins = feature.bins
-            if isinstance(bins, NumericBins):
-                numbers[feature.name] = (f, first, bins.cuts.tolist())
-            else:
-                words[feature.name] = (f, {text: first + place for place, text in enumerate(bins.categories)})
-        nulls = array("i", Plan.of(baseline).nulls.tolist())
-        return Slots(numbers, words, nulls, array("d", bytes(8 * len(nulls))), baseline.total)
-
 
 @dataclass(slots=True)
 class _Sheet:
@@ -69,7 +37,7 @@ class _Sheet:
 
     places: "array[int]"
     values: "array[float]"
-    rows: int = 0
+    rows: list[int]
 
 
 def delivery(service: Service, watched: Watched, baseline: Baseline, *, parcel: Parcel, now_us: int) -> Delivery | None:
@@ -80,6 +48,8 @@ def delivery(service: Service, watched: Watched, baseline: Baseline, *, parcel: 
     told = parcel.row_count
     counted = _Counted(watched, baseline, parcel=parcel, now_us=now_us)
     if (told is not None and told != len(rows)) or not all(map(counted.take, rows)):
+        return None
+    if watched.sampled and counted.may_be_sampled(service.reservoirs):
         return None
     receipt = counted.receipt(len(rows))
     return Delivery(
@@ -99,8 +69,7 @@ def delivery(service: Service, watched: Watched, baseline: Baseline, *, parcel: 
 
 def _is_plain(watched: Watched, parcel: Parcel) -> bool:
     return not (
-        watched.sampled
-        or watched.configuration.envelope
+        watched.configuration.envelope
         or parcel.shipped
         or parcel.roles is not None
         or parcel.at_us is not None
@@ -124,9 +93,11 @@ class _Counted:
         self._sheets: dict[tuple[int, str], _Sheet] = {}
         self._ignored: set[str] = set()
         self._late = self._future = self._untimed = 0
+        self._taken = -1
 
     def take(self, row: dict[str, Any]) -> bool:
         """Take a row in; False when it needs a closer look."""
+        self._taken += 1
         at_us, version = self._now_us, self._parcel.version or DEFAULT_VERSION
         said = row.get(self._settings.time_column)
         if said is not None:
@@ -195,12 +166,19 @@ class _Counted:
         if sheet is None:
             if self._watched.activation(start_us).number != self._activation.number:
                 return False
-            self._sheets[start_us, version] = _Sheet(places, values, 1)
+            self._sheets[start_us, version] = _Sheet(places, values, [self._taken])
         else:
             sheet.places += places
             sheet.values += values
-            sheet.rows += 1
+            sheet.rows.append(self._taken)
         return True
+
+    def may_be_sampled(self, reservoirs: Reservoirs) -> bool:
+        """Tell whether a row belongs into a sample, as few do once a window has enough."""
+        return any(
+            reservoirs.wants((self._watched.id, version, start_us), self._parcel.batch_id, sheet.rows)
+            for (start_us, version), sheet in self._sheets.items()
+        )
 
     def deltas(self) -> tuple[Marks, ...]:
         """Give what each window is to add."""
@@ -209,7 +187,7 @@ class _Counted:
                 baseline_id=self._activation.baseline_id,
                 version=version,
                 window_start_us=start_us,
-                rows=sheet.rows,
+                rows=len(sheet.rows),
                 bins=self._slots.bins,
                 places=sheet.places.tobytes(),
                 values=sheet.values.tobytes(),
@@ -221,7 +199,7 @@ class _Counted:
         """Sum it up for the sender."""
         windows: dict[int, int] = {}
         for (start_us, _), sheet in self._sheets.items():
-            windows[start_us] = windows.get(start_us, 0) + sheet.rows
+            windows[start_us] = windows.get(start_us, 0) + len(sheet.rows)
         return Receipt(
             batch_id=self._parcel.batch_id,
             received=received,

@@ -30,6 +30,7 @@ ALL: Final = np.iinfo(np.uint64).max
 _DTYPE: Final = np.dtype("<u8")
 _GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
 _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
+_ALL_BITS: Final = 2**64 - 1
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
 
 _Window = tuple[int, str, int]
@@ -43,6 +44,14 @@ def row_hashes(batch_id: str, rows: NDArray[np.int64]) -> Hashes:
         mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
         mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
         return mixed ^ (mixed >> np.uint64(31))
+
+
+def row_hash(batch_id: str, row: int) -> int:
+    """Give one row the same 64 bits."""
+    mixed = xxhash.xxh64_intdigest(batch_id.encode("utf-8", "surrogatepass")) + (row + 1) * int(_GAMMA) & _ALL_BITS
+    mixed = (mixed ^ (mixed >> 30)) * int(_FIRST) & _ALL_BITS
+    mixed = (mixed ^ (mixed >> 27)) * int(_SECOND) & _ALL_BITS
+    return mixed ^ (mixed >> 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,11 @@ class Reservoirs:
         with self._lock:
             lowest = self._lowest.get(window)
         return int(lowest[-1]) if lowest is not None and len(lowest) == self.size else int(ALL)
+
+    def wants(self, window: _Window, batch_id: str, rows: Iterable[int]) -> bool:
+        """Tell whether one of these rows of a batch is to be offered."""
+        limit = self.limit(window)
+        return limit == ALL or any(row_hash(batch_id, row) <= limit for row in rows)
 
     def note(self, model_id: int, parts: Iterable[Part]) -> None:
         """Remember rows that are committed."""

@@ -17,6 +17,7 @@ from app.monitor.parcel import Parcel
 from app.monitor.record import prepare
 from app.storage.deltas import Marks, summed
 from app.storage.ledger import Delivery
+from app.storage.reservoirs import Part
 from monitor.desk import MONDAY, Desk
 
 SECONDS: Final = MONDAY // 1_000_000
@@ -160,6 +161,24 @@ def test_forms(desk_of_arms: Desk, body: bytes, said: dict[str, Any]) -> None:
     """Odd forms are read as ever."""
     one, other, _ = both(desk_of_arms, body, **said)
     assert one == other
+
+
+def test_a_sampled_model(desk_of_arms: Desk) -> None:
+    """Every row goes the long way until the sample is full, then only those with low hashes."""
+    service = desk_of_arms.service
+    sampled = replace(desk_of_arms.watched, sampled=True)
+    parcels = [Parcel(f"b{n}", b'[{"x":1.5},{"x":2}]', "application/json") for n in range(200)]
+    first = prepare(service, sampled, parcels[0])
+    assert first.sampled
+    assert not isinstance(first.deltas[0], Marks)
+    lowest = np.arange(service.reservoirs.size, dtype="<u8")
+    lowest[-1] = 2**61
+    service.reservoirs.note(sampled.id, [Part("default", MONDAY, lowest.tobytes(), b"")])
+    found = [prepare(service, sampled, parcel) for parcel in parcels]
+    short = [isinstance(one.deltas[0], Marks) for one in found]
+    assert [not one.sampled for one in found] == short
+    assert 130 < sum(short) < 175
+    assert {str(added(one)) for one in found} == {str(added(found[0]))}
 
 
 def test_no_numpy_types_leave(desk_of_arms: Desk) -> None:
