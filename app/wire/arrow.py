@@ -10,6 +10,7 @@ from app.errors import Refused, TooLarge
 from app.wire.batches import BatchColumns
 from app.wire.faults import check_cells, check_names, check_rows, clip, undecodable
 from app.wire.packed import decompressed_size
+from app.wire.plain import plain_columns
 from app.wire.table import Table
 
 STREAM_MAGIC: Final = b"\xff\xff\xff\xff"
@@ -19,6 +20,10 @@ FILE_START: Final = 8
 
 def table_of_arrow(body: bytes, *, told: int | None, limit: int) -> Table:
     """Make a table of a stream or a file; a stream without its end is believed only with a row count."""
+    plain = plain_columns(body)
+    if plain is not None:
+        check_cells(plain.rows, len(plain), limit=limit)
+        return Table(rows=plain.rows, columns=plain, received=plain.rows)
     try:
         source = stream_of(body)
         check_stream(source, size=None if body.startswith(FILE_MAGIC) else len(body), told=told, limit=limit)

@@ -16,23 +16,23 @@ LENGTH_BYTES: Final = 8
 def decompressed_size(message: Any) -> int:
     """Count the bytes that the buffers of one message take when decompressed."""
     metadata, body = bytes(message.metadata), memoryview(message.body or b"")
-    header = _table(metadata, 0)
-    kind = _field(metadata, header, 1)
-    batch = _field(metadata, header, 2)
+    header = table_at(metadata, 0)
+    kind = field_of(metadata, header, 1)
+    batch = field_of(metadata, header, 2)
     if not kind or not batch or metadata[kind] not in {DICTIONARY_BATCH, RECORD_BATCH}:
         return 0
-    place = _table(metadata, batch)
+    place = table_at(metadata, batch)
     if metadata[kind] == DICTIONARY_BATCH:
-        place = _table(metadata, _field(metadata, place, 1))
-    if not _field(metadata, place, 3):
+        place = table_at(metadata, field_of(metadata, place, 1))
+    if not field_of(metadata, place, 3):
         return len(body)
-    return sum(_buffer(body, *span) for span in _spans(metadata, _field(metadata, place, 2)))
+    return sum(_buffer(body, *span) for span in _spans(metadata, field_of(metadata, place, 2)))
 
 
 def _spans(metadata: bytes, vector: int) -> list[tuple[int, int]]:
     if not vector:
         return []
-    start = _table(metadata, vector)
+    start = table_at(metadata, vector)
     (count,) = struct.unpack_from("<I", metadata, start)
     octets = metadata[start + 4 : start + 4 + count * BUFFER_BYTES]
     return [(offset, length) for offset, length in struct.iter_unpack("<qq", octets)]
@@ -45,12 +45,12 @@ def _buffer(body: memoryview, offset: int, length: int) -> int:
     return length if size < 0 else int(size)
 
 
-def _table(data: bytes, place: int) -> int:
+def table_at(data: bytes, place: int) -> int:
     """Follow an offset."""
     return place + int(struct.unpack_from("<I", data, place)[0])
 
 
-def _field(data: bytes, table: int, number: int) -> int:
+def field_of(data: bytes, table: int, number: int) -> int:
     """Find a field of a table; 0 when it is absent."""
     virtual = table - int(struct.unpack_from("<i", data, table)[0])
     entry = 4 + 2 * number

@@ -1,0 +1,94 @@
+"""Streams of doubles read where they lie, against pyarrow."""
+
+import io
+import random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.wire.plain import plain_columns
+
+
+def stream(batches: list[pa.RecordBatch], **options: Any) -> bytes:
+    """Write batches."""
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return sink.getvalue()
+
+
+def batch_of(values: np.ndarray[Any, Any], names: list[str] | None = None) -> pa.RecordBatch:
+    """A batch of these columns."""
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column) for column in values], names=names or [f"c{n}" for n in range(len(values))]
+    )
+
+
+@given(columns=st.integers(1, 40), rows=st.integers(1, 300), first=st.integers(0, 3), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=80, deadline=None)
+def test_columns_are_those_of_pyarrow(columns: int, rows: int, first: int, seed: int) -> None:
+    """Any bits come out as they went in, also of a part of a batch."""
+    values = np.frombuffer(np.random.default_rng(seed).bytes(8 * columns * rows)).reshape(columns, rows)
+    names = [f"c{n}" for n in range(columns)]
+    batch = batch_of(values, names).slice(first % rows)
+    found = plain_columns(stream([batch]))
+    assert found is not None
+    assert list(found) == names
+    assert found.rows == batch.num_rows
+    assert found.block.values.tobytes() == values[:, first % rows :].tobytes()
+    for name in names:
+        column: Any = found[name]
+        assert column.to_numpy().tobytes() == batch.column(name).to_numpy().tobytes()
+    assert found.taken(names[:1], np.zeros(1, np.int64)).num_rows == 1
+
+
+WHOLE = batch_of(np.arange(12.0).reshape(3, 4))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        stream([WHOLE, WHOLE]),
+        stream([WHOLE], compression="zstd"),
+        stream([WHOLE.slice(0, 0)]),
+        stream([pa.record_batch({"x": pa.array([1.0, None])})]),
+        stream([pa.record_batch({"x": pa.array([1.0]), "y": pa.array([1])})]),
+        stream([pa.record_batch({"x": pa.array([1.0]), "y": pa.array([1.0], pa.float32())})]),
+        stream([batch_of(np.ones((2, 1)), ["x", "x"])]),
+        stream([WHOLE])[:-8],
+        stream([WHOLE])[:-1],
+        stream([WHOLE]) + bytes(8),
+        stream([WHOLE], use_legacy_format=True),
+        b"",
+        b"\xff\xff\xff\xff",
+    ],
+)
+def test_whatever_is_not_plain_is_left(body: bytes) -> None:
+    """Several batches, compression, nulls, other types, repeated names and cut streams are for pyarrow."""
+    assert plain_columns(body) is None
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=300, deadline=None)
+def test_changed_bytes(seed: int) -> None:
+    """A stream with a few other bytes is left, or read as pyarrow reads it."""
+    chance = random.Random(seed)
+    body = bytearray(stream([WHOLE]))
+    for _ in range(chance.randint(1, 4)):
+        body[chance.randrange(len(body))] = chance.choice([0, 1, 2, 127, 128, 255, chance.randrange(256)])
+    found = plain_columns(bytes(body))
+    if found is None:
+        return
+    try:
+        table = pa.ipc.open_stream(bytes(body)).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError):
+        return
+    assert list(found) == table.schema.names
+    for name in found:
+        assert np.array(found.block.values[found.block.places[name]]).tobytes() == table[name].to_numpy().tobytes()
