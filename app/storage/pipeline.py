@@ -69,6 +69,14 @@ def run(connection: psycopg.Connection, steps: Sequence[Step], *, sent: Callable
         raise StepError(error) from error
 
 
+def check(connection: psycopg.Connection) -> None:
+    """Raise psycopg.OperationalError when the server has closed an idle connection: better known before than after."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    while poll.poll(0):
+        connection.pgconn.consume_input()
+
+
 def _prepared(connection: psycopg.Connection) -> set[bytes] | None:
     """Give the names of what is prepared on a connection; None when a pooler may stand between it and the server."""
     if connection not in _PREPARED:

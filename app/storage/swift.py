@@ -15,7 +15,7 @@ from app.storage.arrays import Parameter
 from app.storage.database import Connection
 from app.storage.failures import is_lost, outcome_unknown
 from app.storage.ledger import Delivery
-from app.storage.pipeline import NOT_PREPARED, Step, StepError, run
+from app.storage.pipeline import NOT_PREPARED, Step, StepError, check, run
 from app.storage.types import to_us
 
 _NAME: Final = re.compile(r"(?<!:):(\w+)")
@@ -92,6 +92,7 @@ def commit_new(conn: Connection, deliveries: Sequence[Delivery], *, stale_after_
     added = ledger.addition(deliveries)
     if added is not None:
         steps.append(_step(*added))
+    check(driver)
     try:
         run(driver, [*steps, _COMMIT], sent=partial(unanswered.cut, "ingest.commit_sent", driver))
     except StepError as error:
@@ -105,4 +106,7 @@ def commit_new(conn: Connection, deliveries: Sequence[Delivery], *, stale_after_
     except psycopg.Error as error:
         conn.invalidate()
         raise outcome_unknown() from error
+    except BaseException:
+        conn.invalidate()
+        raise
     return True

@@ -22,7 +22,7 @@ from app.storage.ledger import Delivery, Outcome, Result, commit_group
 from app.storage.reservoirs import Part
 from app.storage.swift import _form, commit_new
 from app.storage.types import to_datetime
-from storage.books import NOW_US, commit, delivery, delta, stocked
+from storage.books import NOW_US, commit, delivery, delta, kill_backend, stocked
 
 pytestmark = pytest.mark.postgres
 
@@ -231,6 +231,23 @@ def test_a_server_that_goes_away(database: Database) -> None:
         thread.join(30)
     assert lost == ["outcome-unknown"]
     assert swiftly(database, delivery(model, "b", delta(info)))
+
+
+def test_a_server_that_went_away_before(database: Database) -> None:
+    """A connection that was closed while nobody used it leaves no doubt: nothing was sent."""
+    with database.transaction() as conn:
+        model, info = stocked(conn)
+    batch = delivery(model, "b", delta(info))
+
+    def lose() -> None:
+        with database.transaction() as conn:
+            kill_backend(database, conn)
+            commit_new(conn, [batch], stale_after_s=None)
+
+    with pytest.raises(Unavailable) as caught:
+        lose()
+    assert (caught.value.code, caught.value.stored) == ("storage-unavailable", "none")
+    assert swiftly(database, batch)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
