@@ -76,6 +76,15 @@ SERVICE: Final = (
         wait="1m",
     ),
     Alert(
+        "DriftgaugeCallsPutOff",
+        "warning",
+        "max(driftgauge_calls_put_off) > 0",
+        "Calls of model servers cannot be counted",
+        "Counting {{ $value | humanize }} calls has failed for a quarter of an hour. Their halves are kept and tried "
+        "again.",
+        wait="15m",
+    ),
+    Alert(
         "DriftgaugeSeriesDropped",
         "warning",
         "max(driftgauge_series_dropped) > 0",

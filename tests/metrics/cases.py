@@ -143,6 +143,7 @@ CASES: Final[Mapping[str, Case]] = {
     "DriftgaugeLedgerImbalance": _own("driftgauge_ledger_imbalance_rows", "-2", "0", wait_m=6, linger_m=16),
     "DriftgaugeJournalOld": _own("driftgauge_journal_oldest_timestamp_seconds", "1", "0", wait_m=12, linger_m=6),
     "DriftgaugeJournalQuarantined": _own("driftgauge_journal_quarantined_rows", "5", "0", wait_m=2),
+    "DriftgaugeCallsPutOff": _own("driftgauge_calls_put_off", "5", "0", wait_m=16),
     "DriftgaugeSeriesDropped": _own("driftgauge_series_dropped", "5", "0", wait_m=11, linger_m=16),
     "DriftgaugeExpectationFailed": _expectation("critical"),
     "DriftgaugeExpectationUnusual": _expectation("warning"),
