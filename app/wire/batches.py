@@ -41,7 +41,8 @@ class BatchColumns(Mapping[str, RawColumn]):
 
     def __getitem__(self, name: str) -> RawColumn:
         """Give one column."""
-        return self._batch.column(self._places[name])
+        place = self._places[name]
+        return self._batch.column(place)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -92,3 +92,11 @@ def test_changed_bytes(seed: int) -> None:
     assert list(found) == table.schema.names
     for name in found:
         assert np.array(found.block.values[found.block.places[name]]).tobytes() == table[name].to_numpy().tobytes()
+
+
+def test_no_batch_is_made_for_nobody() -> None:
+    """Asking for a name that is not there, as for a time column, makes no batch."""
+    found = plain_columns(stream([WHOLE]))
+    assert found is not None
+    assert found.get("timestamp") is None
+    assert "_batch" not in vars(found)
