@@ -9,6 +9,7 @@ from app.errors import Unavailable
 from app.wire.leftovers import give_back
 
 LARGE_BYTES: Final = 4 * 2**20
+TIDY_BYTES: Final = 2**18
 _RETRY_AFTER_S: Final = 2
 
 
@@ -78,6 +79,7 @@ class Turns:
     @contextmanager
     def of(self, size: int) -> Iterator[None]:
         """Take a turn for a body of so many bytes; what a large one becomes may be many times as much."""
+        self._left |= size >= TIDY_BYTES
         if size < LARGE_BYTES:
             with self:
                 yield
@@ -87,7 +89,6 @@ class Turns:
             with self:
                 yield
         finally:
-            self._left = True
             self._large.release()
 
     def tidy(self) -> None:

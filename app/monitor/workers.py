@@ -115,7 +115,6 @@ class Workers:
 
     def _refresh(self) -> None:
         service = self._service
-        service.decodes.tidy()
         try:
             with service.database.snapshot() as conn:
                 revision = exposition.revision(conn)
@@ -130,6 +129,7 @@ class Workers:
 
     def _account(self) -> None:
         instruments = self._service.instruments
+        self._service.decodes.tidy()
         instruments.keep(self._service.catalog.names())
         with self._service.database.snapshot() as conn:
             backlog = fold.backlog(conn)
