@@ -17,6 +17,8 @@ Doubles = NDArray[np.float64]
 FEATURES: Final = 32
 MANY_FEATURES: Final = 512
 FEW_ROWS: Final = 192
+_BUFFER: Final = 384
+_SMALL_ROWS_BUFFER: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +64,8 @@ class NumericPack:
         spots = np.empty(room.shape[1], dtype=np.intp)
         odd = False
         with np.errstate(over="ignore", invalid="ignore"):
+            # Holds until errstate ends. A row as long as numpy's buffer meets its parameter without a copy of it.
+            np.setbufsize(_BUFFER if width >= _BUFFER else _SMALL_ROWS_BUFFER)
             for start in range(0, rows, width):
                 part = slice(start, min(start + width, rows))
                 shape = features, part.stop - start
