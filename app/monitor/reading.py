@@ -8,7 +8,6 @@ import numpy as np
 from app.drift.baseline import Baseline
 from app.drift.novelty import Novelty
 from app.drift.scores import Statistic
-from app.durations import format_duration
 from app.errors import NotFound
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
@@ -16,7 +15,7 @@ from app.monitor.instants import instant_text
 from app.monitor.judged import HIDDEN, INSUFFICIENT_ROWS, STATUSES
 from app.monitor.lines import Lines
 from app.monitor.novelty import told
-from app.monitor.rolled import rolled_scores, rolled_windows
+from app.monitor.rolled import rolled_scores, rolled_windows, ticketed
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.monitor.standing import resolved
@@ -137,12 +136,11 @@ def list_scores(  # noqa: PLR0913 - what a reader may ask
             )
         )
     configuration = configuration_of(watched, period)
-    told = {} if period is None else {"window": format_duration(period.length_us)}
     for one in sorted(scored, key=lambda one: (one.start_us, one.version, one.baseline_id)):
         baseline = service.catalog.baseline(one.baseline_id)
         lines = lines_for(configuration, baseline, stored, period=period)
         for row in _rows(baseline, one, lines=lines, feature=feature):
-            yield row | told
+            yield row if period is None else ticketed(row, period)
 
 
 def _rows(baseline: Baseline, window: ScoredWindow, *, lines: Lines, feature: str | None) -> Iterator[dict[str, Any]]:

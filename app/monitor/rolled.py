@@ -1,10 +1,12 @@
 """Days and weeks as they are read: by the instants at which they begin and end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from app.drift.context import DAY_US
 from app.drift.period import Period
+from app.durations import format_duration
 from app.monitor.instants import instant_text
 from app.storage import rollups
 from app.storage.database import Connection
@@ -70,6 +72,13 @@ def rolled_windows(  # noqa: PLR0913 - what a reader may ask
             "status": status,
         }
     return list(merged.values())
+
+
+def ticketed(row: Mapping[str, Any], period: Period) -> dict[str, Any]:
+    """Write a score of days or weeks: it names its window, and whichever line it crosses, it pages nobody."""
+    lines = row["threshold"]
+    line = lines["critical"] if lines["warning"] is None else lines["warning"]
+    return {**row, "threshold": {"warning": line, "critical": None}, "window": format_duration(period.length_us)}
 
 
 def _near(from_us: int | None, to_us: int | None) -> tuple[int | None, int | None]:

@@ -1,5 +1,6 @@
 """Days and weeks: added up, judged by what days and weeks are, and corrected by what comes late."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -202,6 +203,8 @@ def test_days_are_read_by_their_instants(sparse: Desk) -> None:
     assert {len(reading.list_windows(service, watched, **told, window=name)) for name in (None, "1h")} == {3 * WEEK}
     scored = list(reading.list_scores(service, watched, feature="x", statistic="evidence", **told, window="7d"))
     assert [row["window"] for row in scored] == ["1w", "1w", "1w"]
+    assert {row["threshold"]["critical"] for row in scored} == {None}
+    assert {round(row["threshold"]["warning"], 9) for row in scored} == {round(math.log10(2 * 30 / 7), 9)}
     assert [row["window_start"][:16] for row in scored] == ["2025-09-29T04:00", "2025-10-06T04:00", "2025-10-13T04:00"]
     own = list(reading.list_scores(service, watched, feature="x", statistic="evidence", **told))
     assert len(own) == 3 * WEEK
