@@ -16,8 +16,8 @@ from faults.replica import Replica
 ENOUGH_S: Final = 30.0
 
 
-def kill_storm(cluster: Cluster, seed: int, *, kills: int, batches: int) -> Finding:
-    """F1: a random replica dies every 0.25 to 0.9 s and starts again at once."""
+def kill_storm(cluster: Cluster, seed: int, *, kills: int, batches: int, crashes: int = 0) -> Finding:
+    """F1: a random replica dies every 0.25 to 0.9 s and starts again at once; Postgres crashes now and then."""
     with lab(cluster, seed) as bench:
         with bench.load() as oracle:
             for number in range(kills):
@@ -29,10 +29,13 @@ def kill_storm(cluster: Cluster, seed: int, *, kills: int, batches: int) -> Find
                 replica.start()
                 bench.finding.faults += 1
                 bench.finding.faults -= oracle.record.lost == before
+                if crashes and not (number + 1) % (kills // crashes):
+                    cluster.crash(bench.random.choice(("restart", "backend", "postmaster")), bench.random)
             oracle.reach(batches)
         starts = percentile([taken for replica in bench.replicas for taken in replica.starts], 0.95)
         efforts = percentile([taken for replica in bench.replicas for taken in replica.efforts], 0.95)
         bench.finding.notes.append(f"restart to ready p95 {starts:.2f} s, {efforts:.2f} s of it computing")
+        bench.finding.notes.append(f"{crashes} crashes of Postgres")
         bench.finding.need("kills that hit a request in flight", bench.finding.faults, kills // 2)
         bench.finding.need("batches", bench.finding.batches, batches)
         return bench.finding

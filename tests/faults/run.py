@@ -37,7 +37,7 @@ EXPERIMENTS: Final = (
         "F1",
         "replicas killed",
         partial(kills.kill_storm, kills=20, batches=2_000),
-        partial(kills.kill_storm, kills=100, batches=20_000),
+        partial(kills.kill_storm, kills=100, batches=20_000, crashes=20),
     ),
     Experiment(
         "F2", "killed at each of 14 steps", partial(kills.failpoints, each=2), partial(kills.failpoints, each=20)
