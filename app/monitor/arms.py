@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from app.drift.baseline import Baseline
 from app.drift.evidence import Evidence
 from app.drift.layout import Layout
-from app.drift.period import Period, lengths
+from app.drift.period import Period
 from app.drift.replay import State, Windows
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
@@ -80,7 +79,7 @@ class Arm:
         """Give the oldest start of what changed since it was scored."""
         if self.period is None:
             return windows.oldest_changed(
-                conn, self.model_id, version=self.version, baseline_id=self.baseline_id, from_us=_from(self.kept_us)
+                conn, self.model_id, version=self.version, baseline_id=self.baseline_id, from_us=since(self.kept_us)
             )
         found = self.starts[self.dirty]
         return int(found[0]) if len(found) else None
@@ -132,31 +131,6 @@ def heads(service: Service, read: Connection, watched: Watched, version: str) ->
     ]
 
 
-def begun(service: Service, read: Connection, watched: Watched, version: str, *, period: Period | None) -> list[Arm]:
-    """List what has begun of a version, oldest baseline first: its days or weeks; of its windows the first alone."""
-    if period is not None:
-        return rolled_arms(service, read, watched, version, period=period)
-    since: dict[int, int | None] = {}
-    for one in baselines.schedule(read, watched.id):
-        known = since.get(one.baseline_id, one.effective_from_us)
-        both = (known, one.effective_from_us)
-        since[one.baseline_id] = None if None in both else min(start for start in both if start is not None)
-    found: list[Arm] = []
-    for head in heads(service, read, watched, version):
-        holds = since[head.baseline_id]
-        first = windows.first_start(
-            read,
-            watched.id,
-            version=version,
-            baseline_id=head.baseline_id,
-            from_us=_from(head.kept_us if holds is None else max(head.kept_us, holds)),
-            to_us=closed_before(service, watched),
-        )
-        if first is not None:
-            found.append(replace(head, starts=np.array([first], np.int64), dirty=np.zeros(1, np.bool_)))
-    return found
-
-
 def reaching(service: Service, read: Connection, watched: Watched, arm: Arm, since_us: int) -> Arm:
     """Give an arm with its closed windows from an instant on."""
     if arm.period is not None:
@@ -166,7 +140,7 @@ def reaching(service: Service, read: Connection, watched: Watched, arm: Arm, sin
         for row in windows.listed(
             read,
             arm.model_id,
-            from_us=_from(max(since_us, arm.kept_us)),
+            from_us=since(max(since_us, arm.kept_us)),
             to_us=closed_before(service, watched),
             version=arm.version,
         )
@@ -180,7 +154,8 @@ def reaching(service: Service, read: Connection, watched: Watched, arm: Arm, sin
     )
 
 
-def _from(instant: int) -> int | None:
+def since(instant: int) -> int | None:
+    """Give an instant as the beginning of a range, None for ever."""
     return None if instant == EVER_US else instant
 
 
@@ -188,50 +163,8 @@ def lived(read: Connection, arm: Arm, *, before_us: int) -> Starts:
     """Give the starts of all of the version's windows before an instant, however far back the arm itself reaches."""
     if arm.own or arm.since_us == EVER_US:
         return arm.starts[:0] if arm.own else arm.starts[arm.starts < before_us]
-    rows = windows.listed(read, arm.model_id, from_us=_from(arm.kept_us), to_us=before_us, version=arm.version)
+    rows = windows.listed(read, arm.model_id, from_us=since(arm.kept_us), to_us=before_us, version=arm.version)
     return np.array([row.start_us for row in rows if row.baseline_id == arm.baseline_id], np.int64)
-
-
-def rolled_arms(service: Service, read: Connection, watched: Watched, version: str, *, period: Period) -> list[Arm]:
-    """List the same baselines with the closed days or weeks that the version's windows roll up to.
-
-    What a version brought before its first whole period is not judged.
-    """
-    before = period.current(service.now_us() - service.policy.close_delay_us)
-    rows = rollups.listed(read, watched.id, length_us=period.length_us, version=version, to_us=before)
-    found: list[Arm] = []
-    for baseline_id in sorted({row.baseline_id for row in rows}):
-        own = [row for row in rows if row.baseline_id == baseline_id]
-        first = np.array([own[0].first_us - period.window_us], np.int64)
-        own = own[1:] if int(period.of(first)[0]) == own[0].start_us else own
-        found.append(
-            Arm(
-                model_id=watched.id,
-                version=version,
-                baseline_id=baseline_id,
-                baseline=service.catalog.baseline(baseline_id),
-                starts=np.array([row.start_us for row in own], np.int64),
-                dirty=np.array([row.revision > row.scored_revision for row in own], np.bool_),
-                period=period,
-            )
-        )
-    return [arm for arm in found if len(arm.starts)]
-
-
-def walked_arms(
-    service: Service, read: Connection, watched: Watched, version: str, *, period: Period | None
-) -> list[Arm]:
-    """List all that is walked of a version: its closed windows, or the closed days or weeks that they roll up to."""
-    if period is None:
-        return arms_of(service, read, watched, version)
-    return rolled_arms(service, read, watched, version, period=period)
-
-
-def periods_of(watched: Watched) -> tuple[Period, ...]:
-    """Give the days and weeks that a model's windows roll up to, of the zone whose clock its traffic follows."""
-    configuration = watched.configuration
-    zone = ZoneInfo(configuration.timezone)
-    return tuple(Period(length_us, zone, configuration.window) for length_us in lengths(configuration.window))
 
 
 def own_starts(read: Connection, arm: Arm) -> Starts:

@@ -12,12 +12,13 @@ from app.drift.evidence import MONTH_US
 from app.drift.period import Period
 from app.drift.replay import State, walk
 from app.errors import Refused
-from app.monitor.arms import Arm, counted, walked_arms
+from app.monitor.arms import Arm, counted
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import beginning
 from app.monitor.configuration import Configuration, changed
 from app.monitor.crossing import crossed
 from app.monitor.fitting import fit_week
+from app.monitor.history import walked_arms
 from app.monitor.incidents import CRITICAL, WARNING
 from app.monitor.instants import instant_text, read_instant
 from app.monitor.judged import entries

@@ -10,10 +10,11 @@ import numpy as np
 
 from app import failpoints
 from app.drift.period import Period
-from app.monitor.arms import begun, closed_before, periods_of, reaching
+from app.monitor.arms import closed_before, reaching
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
+from app.monitor.history import begun, periods_of
 from app.monitor.incidents import keep
 from app.monitor.judged import HIDDEN
 from app.monitor.rolling import roll, unrolled_before

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from app import failpoints
 from app.drift.context import monday_us
-from app.monitor.arms import EVER_US, Arm, heads, periods_of, reaching
+from app.monitor.arms import EVER_US, Arm, heads, reaching
 from app.monitor.catalog import Watched
 from app.monitor.fitting import vouchers
+from app.monitor.history import periods_of
 from app.monitor.memory import kept_state
 from app.monitor.service import Service
 from app.monitor.terms import terms

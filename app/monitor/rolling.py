@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from app.drift.context import DAY_US, WEEK_US
 from app.drift.period import Period
-from app.monitor.arms import periods_of
 from app.monitor.catalog import Watched
+from app.monitor.history import periods_of
 from app.monitor.service import Service
 from app.monitor.turn import TURN_S, TakenError
 from app.storage import baselines, received, rollups, windows

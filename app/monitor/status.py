@@ -5,9 +5,9 @@ from typing import Any
 
 from app.drift.period import Period
 from app.durations import format_duration
-from app.monitor.arms import periods_of
 from app.monitor.catalog import Watched
 from app.monitor.gauges import by_version, judged, open_episodes
+from app.monitor.history import periods_of
 from app.monitor.instants import instant_text
 from app.monitor.lines import Lines
 from app.monitor.memory import kept_calibration

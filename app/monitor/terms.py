@@ -7,9 +7,10 @@ from app.drift.baseline import Baseline
 from app.drift.period import Period
 from app.durations import format_duration, parse_duration
 from app.errors import Refused
-from app.monitor.arms import Arm, periods_of
+from app.monitor.arms import Arm
 from app.monitor.catalog import Watched
 from app.monitor.configuration import Configuration
+from app.monitor.history import periods_of
 from app.monitor.lines import FIXED, Line, Lines
 from app.monitor.rulebook import Rulebook, budget_line
 from app.monitor.service import Service

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from app.drift.context import HOUR_US, WEEK_US
-from app.monitor.arms import Arm, arms_of, begun, reaching
+from app.monitor.arms import Arm, arms_of, reaching
 from app.monitor.chronicle import resume
+from app.monitor.history import begun
 from app.monitor.redraw import redraw
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.terms import terms
