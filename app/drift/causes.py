@@ -29,6 +29,8 @@ _HOURS: Final = tuple(hours for hour in range(1, 13) for hours in (hour, -hour))
 _FLOOR: Final = 0.02
 _ENOUGH: Final = 0.5
 _CLOSED: Final = 0.6
+_CLOCK: Final = 0.1
+"""One shift of the clock for all windows is simpler than a move of values fitted to each: it may explain this less."""
 _PARAMETER: Final = 1.0
 _FAR: Final = 0.05
 _NOT_ALL: Final = 0.9
@@ -173,7 +175,7 @@ def named(found: Signs, *, statistic: str = "evidence") -> str:
     share = [value / found[0] for value in found[1:]]
     hours, last = len(_HOURS), len(_HOURS) + len(CAUSES) - 1
     bins = _moved(dict(zip(CAUSES, (max(share[:hours]), *share[hours:last]), strict=True)))
-    if max(bins, key=lambda cause: bins[cause]) == CAUSES[0] and bins[CAUSES[0]] >= _ENOUGH:
+    if bins[CAUSES[0]] >= max(_ENOUGH, max(bins.values()) - _CLOCK):
         return CAUSES[0]
     curve = _moved(dict(zip(MOVES, share[last:], strict=True)))
     worth = {cause: value for cause, value in bins.items() if value >= _ENOUGH}
