@@ -1,6 +1,7 @@
 """Which rows of a table count, where and when: times, lateness and versions."""
 
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +15,12 @@ from app.wire.times import MISSING, UNREADABLE, instants
 from app.wire.values import categorical
 
 DEFAULT_VERSION = "default"
+DAWN_US: Final = -2_208_988_800_000_000  # 1900: no inference is older, but an empty time is often written as year 1
+
+
+def oldest(now_us: int, horizon_us: int, *, backfill: bool) -> int:
+    """Say when the first row may have happened that is not late."""
+    return DAWN_US if backfill else now_us - horizon_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ def arrive(  # noqa: PLR0913 - a row is placed by all of them
         text=table.text,
     )
     readable = times.state != UNREADABLE
-    late = readable & (times.us < now_us - clockwork.late_horizon_us) & (not backfill)
+    late = readable & (times.us < oldest(now_us, clockwork.late_horizon_us, backfill=backfill))
     future = readable & (times.us > now_us + clockwork.future_tolerance_us)
     rows = np.flatnonzero(readable & ~late & ~future)
     arms, versions = _arms(table, rows, column=clockwork.version_column, fallback=version or DEFAULT_VERSION)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.drift.baseline import Baseline
 from app.drift.windows import window_start
-from app.monitor.arrival import DEFAULT_VERSION
+from app.monitor.arrival import DEFAULT_VERSION, oldest
 from app.monitor.catalog import Watched
 from app.monitor.parcel import Parcel
 from app.monitor.receipt import Receipt
@@ -88,7 +88,7 @@ class _Counted:
         self._slots = Slots.of(baseline)
         self._activation = watched.activation(now_us)
         self._now_us = now_us
-        self._oldest_us = now_us - settings.late_horizon
+        self._oldest_us = oldest(now_us, settings.late_horizon, backfill=parcel.backfill)
         self._newest_us = now_us + settings.future_tolerance
         self._sheets: dict[tuple[int, str], _Sheet] = {}
         self._ignored: set[str] = set()
@@ -113,7 +113,7 @@ class _Counted:
         places, values = self._slots.nulls[:], self._slots.zeros[:]
         if not (_TELLING.isdisjoint(row) or self._are_features(row)) or not self._place(row, places, values):
             return False
-        if at_us < self._oldest_us and not self._parcel.backfill:
+        if at_us < self._oldest_us:
             self._late += 1
         elif at_us > self._newest_us:
             self._future += 1

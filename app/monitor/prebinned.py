@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.drift.baseline import Baseline
 from app.drift.windows import window_start
 from app.errors import Refused, Unavailable
-from app.monitor.arrival import DEFAULT_VERSION
+from app.monitor.arrival import DEFAULT_VERSION, oldest
 from app.monitor.burden import Turns
 from app.monitor.catalog import Watched
 from app.monitor.instants import read_instant
@@ -71,11 +71,12 @@ def _prepare(  # noqa: PLR0913 - one delivery depends on all of them
     plan = Plan.of(baseline)
     deltas: list[Delta] = []
     late = future = 0
+    oldest_us = oldest(now_us, watched.configuration.late_horizon, backfill=backfill)
     ignored: set[str] = set()
     for added in _added(posting, body, watched=watched, baseline=baseline):
         ignored |= added.ignored
         start = added.start_us
-        if not backfill and start + watched.configuration.window < now_us - watched.configuration.late_horizon:
+        if start + watched.configuration.window < oldest_us:
             late += added.rows
         elif start > now_us + watched.configuration.future_tolerance:
             future += added.rows

@@ -68,6 +68,14 @@ def test_only_the_first_hundred_rejections_are_listed() -> None:
     assert [one.row for one in found.rejections] == list(range(100))
 
 
+def test_no_history_begins_before_1900() -> None:
+    """An empty time written as the year 1 is late, and no window begins before the calendar does."""
+    week = replace(CLOCKWORK, window_us=168 * HOUR_US)
+    times = ["0001-01-01T00:00:00Z", "1899-12-31T23:59:59.999999Z", "1900-01-01T00:00:00Z", -62_135_596_800]
+    found = arrived([{"timestamp": time} for time in times], week, backfill=True)
+    assert (found.rows.tolist(), found.late, found.future, found.rejected) == ([2], 3, 0, 0)
+
+
 def test_backfill_has_no_horizon_but_a_future() -> None:
     """History of any age counts; what has not happened does not."""
     found = arrived([{"timestamp": 0}, {"timestamp": NOW + HOUR_US}], backfill=True)
