@@ -50,6 +50,7 @@ from app.settings import Settings
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
 from app.storage.embedded import EmbeddedPostgres
+from app.storage.keeper import Keeper
 from app.storage.migrate import check_migrated
 from app.storage.migrate import migrate as migrate_schema
 
@@ -66,6 +67,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
         embedded = EmbeddedPostgres(settings.data_dir)
         url = embedded.start()
         stack.callback(embedded.stop)
+        stack.enter_context(Keeper(embedded))
     database, own = (
         Database(
             url,

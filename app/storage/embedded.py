@@ -151,7 +151,7 @@ class EmbeddedPostgres:
         if "already exists" not in words:
             return False
         # A dead server whose parent never asks for its exit still seems alive to its successor, which then gives way.
-        locks = [self._cluster / "postmaster.pid", self._sockets() / ".s.PGSQL.5432.lock"]
+        locks = [self.process_file, self._sockets() / ".s.PGSQL.5432.lock"]
         stale = [lock for lock in locks if lock.exists() and installation.is_zombie(lock.read_text().split("\n", 1)[0])]
         if not any(installation.works_in(self._cluster, process) for process in Path("/proc").glob("[0-9]*")):
             for lock in stale:
@@ -219,6 +219,11 @@ class EmbeddedPostgres:
         if os.geteuid() == 0:
             os.chown(short, installation.server_user().pw_uid, installation.server_user().pw_gid)
         return short
+
+    @property
+    def process_file(self) -> Path:
+        """The file whose first line is the number of the server's process, while there is one."""
+        return self._cluster / "postmaster.pid"
 
     @property
     def _log(self) -> Path:
