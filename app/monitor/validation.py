@@ -1,6 +1,5 @@
 """The road of a window's sample: exact counts where they decide, the process that validates for the rest."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -84,10 +83,8 @@ def judge(window: Window, suite: Suite, *, examiner: Examiner, values: bool, dea
             tasks[expectation.derived].append(Task(number, expectation.type, dict(expectation.kwargs)))
         else:
             outcomes[number] = outcome
-    end = time.monotonic() + deadline_s
     for sample, some in ((window.sample, tasks[False]), (as_counted(window.sample, tasks[True]), tasks[True])):
-        left = max(end - time.monotonic(), 0.0)
-        outcomes |= _asked(sample, some, examiner=examiner, values=values, deadline_s=left)
+        outcomes |= _asked(sample, some, examiner=examiner, values=values, deadline_s=deadline_s)
     return [outcomes[number] for number in range(len(suite.expectations))]
 
 

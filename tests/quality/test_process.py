@@ -184,6 +184,21 @@ def test_an_exploding_pattern_ends_at_its_turn(examiner: Examiner) -> None:
     assert examiner.pid == pid
 
 
+def test_waiting_for_the_processor_is_not_late(examiner: Examiner) -> None:
+    """A process that is not let run for longer than its deadline answers all the same."""
+    ask(examiner, {"x": [1]}, ("expect_column_to_exist", {"column": "x"}))
+    assert examiner.pid is not None
+    process = psutil.Process(examiner.pid)
+    timer = threading.Timer(4.0, process.resume)
+    process.suspend()
+    timer.start()
+    columns: dict[str, list[Any]] = {"x": [1.0] * 10}
+    tasks = [("expect_column_values_to_not_match_regex", {"column": "x", "regex": f"{n}"}) for n in range(5)]
+    found = ask(examiner, columns, *tasks, deadline_s=3.0)
+    timer.join()
+    assert [one.error for one in found] == [None] * 5
+
+
 def test_ten_thousand_expectations_end_in_time(examiner: Examiner) -> None:
     """What there is no time for is said to be late, and every expectation is answered once."""
     columns = {"x": [float(number) for number in range(100)]}
