@@ -1,6 +1,7 @@
 """The quick readers give what the long way gives, and leave to it what is not plain."""
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from app.wire import jsoncolumns, structs
 from app.wire.cells import Cells
 from app.wire.decode import decode
 from app.wire.faults import MAX_NAMES
-from app.wire.jsonrows import table_of_value
-from app.wire.jsontext import load_json
+from app.wire.jsonrows import table_of_rows, table_of_value
+from app.wire.jsontext import load_exact, load_json
 from app.wire.ndjson import lines_of, parsed
 from app.wire.quick import quick_json, quick_lines
 from app.wire.table import RawColumn, Table
@@ -75,8 +76,8 @@ def test_rows_are_read_alike(first: dict[str, Any], data: st.DataObject) -> None
     for body in (json.dumps(rows).encode(), json.dumps({"rows": rows, "more": 1}).encode()):
         same(quick_json(body), table_of_value(load_json(body), body=body))
     lines = b"\n".join(json.dumps(row).encode() for row in rows)
-    slow = table_of_value(parsed(lines_of(lines), load_json))
-    same(quick_lines(lines, lambda: parsed(lines_of(lines), load_json)), slow)
+    exact = partial(parsed, list(lines_of(lines)), load_exact)
+    same(quick_lines(lines, exact), table_of_rows(parsed(lines_of(lines), load_json), exact=exact))
 
 
 @settings(max_examples=300, deadline=None)
