@@ -20,6 +20,8 @@ TOGETHER: Final = 100
 SHOWN: Final = 20
 ALONE_SHARE: Final = 0.2
 LONGEST_ALONE_S: Final = 5.0
+AGAIN_S: Final = 0.05
+"""What is raised in a destructor or a callback is lost, so the clock rings until it is heard."""
 
 Report = Callable[[Sequence[Answer]], object]
 
@@ -31,15 +33,18 @@ class LateError(BaseException):
 @contextmanager
 def clock(seconds: float) -> Iterator[None]:
     """Raise LateError in this thread when the block takes more of the processor's time; others may be served first."""
+    running = True
 
     def ring(*_: object) -> None:
-        raise LateError
+        if running:
+            raise LateError
 
     before = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, max(seconds, 0.001))
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, 0.001), AGAIN_S)
     try:
         yield
     finally:
+        running = False
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
 
@@ -67,9 +72,13 @@ class Engine:
         plain = [task for task in tasks if task.type not in SLOW and task.kwargs.get("row_condition") is None]
         alone = [task for task in tasks if task not in plain] if len(plain) < len(tasks) else []
         for first in range(0, len(plain), TOGETHER):
+            left = end - time.process_time()
+            if left <= 0:
+                report([_late(task) for task in plain[first:]])
+                break
             some = plain[first : first + TOGETHER]
             try:
-                with clock((end - time.process_time()) / 2):
+                with clock(left / 2):
                     answers = _run(batch, some, values=values)
             except LateError:
                 self._each(batch, some, values=values, end=end, deadline_s=deadline_s, report=report)
@@ -82,17 +91,21 @@ class Engine:
         batch: Any, tasks: Sequence[Task], *, values: bool, end: float, deadline_s: float, report: Report
     ) -> None:
         turn_s = min(deadline_s * ALONE_SHARE, LONGEST_ALONE_S)
-        for task in tasks:
+        for place, task in enumerate(tasks):
             left = min(turn_s, end - time.process_time())
             if left <= 0:
-                report([Answer(task.number, success=False, error="deadline")])
-                continue
+                report([_late(one) for one in tasks[place:]])
+                return
             try:
                 with clock(left):
                     answers = _run(batch, [task], values=values)
             except LateError:
-                answers = [Answer(task.number, success=False, error="deadline")]
+                answers = [_late(task)]
             report(answers)
+
+
+def _late(task: Task) -> Answer:
+    return Answer(task.number, success=False, error="deadline")
 
 
 def _run(batch: Any, tasks: Sequence[Task], *, values: bool) -> list[Answer]:

@@ -200,15 +200,17 @@ def test_waiting_for_the_processor_is_not_late(examiner: Examiner) -> None:
 
 
 def test_ten_thousand_expectations_end_in_time(examiner: Examiner) -> None:
-    """What there is no time for is said to be late, and every expectation is answered once."""
+    """What there is no time for is said to be late, nothing runs after that, and every expectation is answered once."""
     columns = {"x": [float(number) for number in range(100)]}
     tasks = [("expect_column_values_to_be_between", {"column": "x", "min_value": number}) for number in range(10_000)]
     started = time.monotonic()
     found = ask(examiner, columns, *tasks, deadline_s=4.0)
     assert time.monotonic() - started < 60
     assert [one.number for one in found] == list(range(10_000))
-    assert {one.error for one in found} <= {None, "deadline"}
-    assert found[0].error is None
+    errors = [one.error for one in found]
+    done = errors.count(None)
+    assert done > 0
+    assert errors == [None] * done + ["deadline"] * (10_000 - done)
 
 
 def test_a_killed_process_is_replaced(examiner: Examiner) -> None:
