@@ -1,5 +1,6 @@
 """Suites of expectations from post to result, against Great Expectations on the very rows."""
 
+import contextlib
 import datetime as dt
 import io
 import json
@@ -225,9 +226,10 @@ def test_a_killed_process_touches_nothing_else(service: Service) -> None:
         put(service, f"kill-{number}", rows(20, seed=number), start)
         assert service.client.post("/v1/models/air/evaluate").status_code == 200
         for child in process.children():
-            if "app.quality.worker" in child.cmdline():
-                os.kill(child.pid, signal.SIGKILL)
-                killed += 1
+            with contextlib.suppress(psutil.NoSuchProcess):  # one killed before may not be buried yet
+                if "app.quality.worker" in child.cmdline():
+                    os.kill(child.pid, signal.SIGKILL)
+                    killed += 1
         time.sleep(0.2)
     assert killed == 2
     assert all(window["status"] == "scored" for window in service.client.get("/v1/models/air/windows").json())
