@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.storage import codec, tables
 from app.storage.scored import ScoredWindow, line
-from app.storage.scores import copy_lines, read
+from app.storage.scores import copy_lines, narrowed, read
 from app.storage.types import to_datetime
 from app.storage.windows import WindowCounts, unpack_rows
 
@@ -210,15 +210,8 @@ def scores(  # noqa: PLR0913 - a range has two ends
 ) -> list[ScoredWindow]:
     """Evaluated periods that start in [from, to), by start, version and baseline."""
     score = tables.rollup_score.c
-    where: list[Any] = [score.model_id == model_id, score.length == length_us]
-    if from_us is not None:
-        where.append(score.window_start >= from_us)
-    if to_us is not None:
-        where.append(score.window_start < to_us)
-    if version is not None:
-        where.append(score.version == version)
-    if statistics is not None:
-        where.append(score.statistic.in_(list(statistics)))
+    chosen = narrowed(tables.rollup_score, from_us=from_us, to_us=to_us, version=version, statistics=statistics)
+    where = [score.model_id == model_id, score.length == length_us, *chosen]
     return read(conn, tables.rollup_score, where)
 
 

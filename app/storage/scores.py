@@ -77,6 +77,23 @@ def copy_lines(conn: Connection, table: Table, lines: Sequence[str]) -> None:
         copy.write("".join(lines))
 
 
+def narrowed(
+    table: Table, *, from_us: int | None, to_us: int | None, version: str | None, statistics: Sequence[str] | None
+) -> list[Any]:
+    """Give the conditions of a list of scores: those that start in [from, to), of a version, of some statistics."""
+    score = table.c
+    where: list[Any] = []
+    if from_us is not None:
+        where.append(score.window_start >= from_us)
+    if to_us is not None:
+        where.append(score.window_start < to_us)
+    if version is not None:
+        where.append(score.version == version)
+    if statistics is not None:
+        where.append(score.statistic.in_(list(statistics)))
+    return where
+
+
 def listed(  # noqa: PLR0913 - the filters of the contract
     conn: Connection,
     model_id: int,
@@ -89,15 +106,8 @@ def listed(  # noqa: PLR0913 - the filters of the contract
 ) -> list[ScoredWindow]:
     """Evaluated windows that start in [from, to), by start, version and baseline; `limit` counts windows."""
     score = tables.score.c
-    where: list[Any] = [score.model_id == model_id]
-    if from_us is not None:
-        where.append(score.window_start >= from_us)
-    if to_us is not None:
-        where.append(score.window_start < to_us)
-    if version is not None:
-        where.append(score.version == version)
-    if statistics is not None:
-        where.append(score.statistic.in_(list(statistics)))
+    chosen = narrowed(tables.score, from_us=from_us, to_us=to_us, version=version, statistics=statistics)
+    where: list[Any] = [score.model_id == model_id, *chosen]
     if limit is not None:
         key = (score.window_start, score.version, score.baseline_id)
         ends = conn.execute(select(*key).where(*where).group_by(*key).order_by(*key).offset(limit).limit(1)).first()
