@@ -27,7 +27,7 @@ Report = Callable[[Sequence[Answer]], object]
 
 
 class LateError(BaseException):
-    """Time is up; no BaseException so that no handler of ordinary errors swallows it."""
+    """Time is up; a BaseException so that no handler of ordinary errors swallows it."""
 
 
 @contextmanager
