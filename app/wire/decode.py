@@ -13,7 +13,7 @@ from app.wire.footer import MAGIC
 from app.wire.jsonrows import table_of_rows, table_of_value
 from app.wire.jsontext import BLANKS, concatenated, load_exact, load_json
 from app.wire.msgpack import UNMISTAKABLE, table_of_msgpack
-from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, table_of_lines
+from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, table_of_lines, wraps_rows
 from app.wire.parquet import table_of_parquet
 from app.wire.quick import quick_json
 from app.wire.table import Table
@@ -84,7 +84,7 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     if start not in {b"{", b"["}:
         return Format.MSGPACK if body[:1] in MSGPACK_STARTS and _may_hide(declared, content_type) else declared
     if declared is Format.NDJSON and start == b"{":
-        return Format.NDJSON if is_object(first_line(body)) else Format.JSON
+        return Format.NDJSON if is_object(first_line(body)) and not wraps_rows(body) else Format.JSON
     if looks_like_lines(body):
         return Format.NDJSON
     return Format.JSON

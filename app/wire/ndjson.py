@@ -16,6 +16,7 @@ from app.wire.quick import quick_lines
 from app.wire.table import Table
 
 SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
+WRAPPED: Final = re.compile(rb'\s*\{\s*"(?:rows"\s*:\s*\[|columns"\s*:\s*\{)')
 
 
 def table_of_lines(body: bytes) -> Table:
@@ -53,6 +54,14 @@ def looks_like_lines(body: bytes) -> bool:
     """Tell whether the first line is an object by itself and something follows it."""
     end = _end_of_first_line(body)
     return end >= 0 and SOMETHING.search(body, end) is not None and is_object(body[:end])
+
+
+def wraps_rows(body: bytes) -> bool:
+    """Tell whether the only line holds rows or columns: arrays and objects are no values of a row."""
+    if WRAPPED.match(body.removeprefix(codecs.BOM_UTF8)) is None:
+        return False
+    end = _end_of_first_line(body)
+    return end < 0 or SOMETHING.search(body, end) is None
 
 
 def first_line(body: bytes) -> bytes:

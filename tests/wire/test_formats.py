@@ -103,6 +103,8 @@ def test_csv_cells_survive(cells: list[list[str | None]]) -> None:
         (b'{"a":1}\r\n{"a":2}\r\n', "application/x-ndjson"),
         (b'[{"a":1},{"a":2}]', "application/x-ndjson"),
         (b'{"rows":\n[{"a":1},{"a":2}]}', "application/x-ndjson"),
+        (b'{"rows":[{"a":1},{"a":2}]}', "application/x-ndjson"),
+        (b' { "columns" : {"a":[1,2]}}\n\n', "application/x-ndjson"),
         (b' \n{"rows":[{"a":1},{"a":2}],"more":[]}', None),
         (b'{"columns":{"a":[1,2]}}', "application/cloudevents+json"),
     ],
