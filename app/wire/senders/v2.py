@@ -10,6 +10,7 @@ from app.wire.jsontext import BLANKS, load_json
 from app.wire.senders.tensors import Tensor
 
 BINARY: Final = "binary_data_size"
+_TENSOR: Final = frozenset({"name", "shape", "datatype"})
 _DECODER: Final = json.JSONDecoder(strict=False)
 
 
@@ -40,8 +41,8 @@ def _end(body: bytes) -> int | None:
 
 
 def is_tensors(value: object) -> bool:
-    """Tell a list of tensors from other lists."""
-    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "shape" in one for one in value)
+    """Tell a list of tensors, incomplete ones too, from other lists."""
+    return isinstance(value, list) and any(isinstance(one, dict) and len(_TENSOR & one.keys()) > 1 for one in value)
 
 
 def tensors_of(described: Sequence[Any], tail: memoryview) -> list[Tensor]:

@@ -157,6 +157,9 @@ def json_tensor(**fields: object) -> bytes:
         as_json(
             {"inputs": [{"name": "age", "shape": [1], "data": [1]}, {"name": "city", "shape": [2], "data": [1, 2]}]}
         ),
+        as_json({"inputs": [{"name": "age", "datatype": "FP32", "data": [1]}]}),
+        as_json({"inputs": [{"name": "age", "shape": [1], "data": [1]}, {"name": "city", "data": ["Oslo"]}]}),
+        as_json({"inputs": [{"name": "age", "shape": [1], "datatype": "FP32", "data": [1]}, 5]}),
         b"\x00\x00\x26\x42",
         b"",
         b"{",
