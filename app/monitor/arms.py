@@ -1,6 +1,6 @@
 """The windows of one version on one baseline, and how their counts are read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +30,8 @@ class Arm:
     """One version of a model on one baseline, with its closed windows: starts and dirty of shape (W,), ascending.
 
     With a `period` they are the days or weeks that its windows roll up to. Of a long history the arm may hold only
-    what starts from `since_us` on; windows before `kept_us` are kept no more.
+    what starts from `since_us` on; windows before `kept_us` are kept no more. `relieved_us` is where its last window
+    ends once the version has later ones on another baseline: whatever is open then is over.
     """
 
     model_id: int
@@ -43,6 +44,7 @@ class Arm:
     period: Period | None = None
     since_us: int = EVER_US
     kept_us: int = EVER_US
+    relieved_us: int | None = None
 
     @classmethod
     def of_baseline(
@@ -110,7 +112,16 @@ def closed_before(service: Service, watched: Watched) -> int:
 def arms_of(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:
     """List the baselines that the version's closed windows were counted on, oldest first."""
     arms = [reaching(service, read, watched, head, EVER_US) for head in heads(service, read, watched, version)]
-    return [arm for arm in arms if len(arm.starts)]
+    return relieved([arm for arm in arms if len(arm.starts)], length_us=watched.configuration.window)
+
+
+def relieved(arms: Sequence[Arm], *, length_us: int) -> list[Arm]:
+    """Note in arms with all of their windows which of them were relieved by another."""
+    lasts = [int(arm.starts[-1]) for arm in arms]
+    return [
+        replace(arm, relieved_us=last + length_us if last < max(lasts) else None)
+        for arm, last in zip(arms, lasts, strict=True)
+    ]
 
 
 def heads(service: Service, read: Connection, watched: Watched, version: str) -> list[Arm]:

@@ -106,10 +106,8 @@ def _runs(  # noqa: PLR0913 - whose windows, and how they are judged
     stored: Sequence[StoredThreshold],
     period: Period | None,
 ) -> Iterator[Run]:
-    arms = walked_arms(service, read, watched, version, period=period)
-    for position, arm in enumerate(arms):
-        end = None if position + 1 == len(arms) else int(arms[position + 1].starts[0])
-        yield _run(read, arm, terms(service, watched, arm, stored), end_us=end)
+    for arm in walked_arms(service, read, watched, version, period=period):
+        yield _run(read, arm, terms(service, watched, arm, stored))
 
 
 def _rehearsal(  # noqa: PLR0913 - as _runs
@@ -129,10 +127,10 @@ def _rehearsal(  # noqa: PLR0913 - as _runs
     arm = Arm.of_baseline(read, watched.id, baseline_id, baseline, period=period)
     if not len(arm.starts) or asked.from_us > arm.instant(int(arm.starts[-1])):
         return []
-    return [_run(read, arm, terms(service, watched, arm, stored), end_us=None)]
+    return [_run(read, arm, terms(service, watched, arm, stored))]
 
 
-def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, end_us: int | None) -> Run:
+def _run(read: Connection, arm: Arm, rulebook: Rulebook) -> Run:
     starts, state = arm.starts, beginning(read, arm)
     judged = [np.zeros((0, len(rulebook.names) + 1), np.bool_)]
     at = 0
@@ -149,7 +147,7 @@ def _run(read: Connection, arm: Arm, rulebook: Rulebook, *, end_us: int | None) 
             end_us=end if end is None else arm.instant(end),
         )
         for one in state.episodes
-        for end in [end_us if one.end_us is None else one.end_us]
+        for end in [arm.relieved_us if one.end_us is None else one.end_us]
     )
     instants = np.array([arm.instant(start) for start in starts.tolist()], np.int64)
     return Run(arm.version, rulebook.names, instants, np.concatenate(judged), found)

@@ -15,7 +15,7 @@ from app.monitor.catalog import Watched
 from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
 from app.monitor.history import begun, periods_of
-from app.monitor.incidents import keep
+from app.monitor.incidents import Stretch, keep
 from app.monitor.judged import HIDDEN
 from app.monitor.rolling import roll, unrolled_before
 from app.monitor.service import Service
@@ -154,7 +154,9 @@ def _step(
                     scores.save_many(conn, watched.id, found)
                 else:
                     rollups.save_scores(conn, watched.id, period.length_us, found)
-                keep(conn, watched, version, arms=arms, tops=tops, since_us=since_us)
+                until_us = max(one.start_us for one in found)
+                walked = Stretch(arm.baseline_id, since_us, until_us, whole=until_us >= int(arm.starts[-1]), tops=tops)
+                keep(conn, watched, version, arms=arms, walked=walked)
                 exposition.bump(conn)
                 failpoints.hit("score.before_commit")
                 return _size(found)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from app.drift.period import Period, lengths
-from app.monitor.arms import Arm, arms_of, closed_before, heads, since
+from app.monitor.arms import Arm, arms_of, closed_before, heads, relieved, since
 from app.monitor.catalog import Watched
 from app.monitor.service import Service
 from app.storage import baselines, rollups, windows
@@ -30,7 +30,7 @@ def walked_arms(
 
 
 def begun(service: Service, read: Connection, watched: Watched, version: str, *, period: Period | None) -> list[Arm]:
-    """List what has begun of a version, oldest baseline first: its days or weeks; of its windows the first alone."""
+    """List what has begun of a version by baseline: its days or weeks; of its windows the first alone, or the ends."""
     if period is not None:
         return rolled_arms(service, read, watched, version, period=period)
     holds: dict[int, int | None] = {}
@@ -51,7 +51,18 @@ def begun(service: Service, read: Connection, watched: Watched, version: str, *,
         )
         if first is not None:
             found.append(replace(head, starts=np.array([first], np.int64), dirty=np.zeros(1, np.bool_)))
-    return found
+    return found if len(found) < 2 else _ended(service, read, watched, found)  # noqa: PLR2004 - one of one never ends
+
+
+def _ended(service: Service, read: Connection, watched: Watched, arms: list[Arm]) -> list[Arm]:
+    """Give arms with their first and their last window."""
+    before = closed_before(service, watched)
+    found: list[Arm] = []
+    for arm in arms:
+        last = windows.newest_start(read, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, to_us=before)
+        ends = sorted({int(arm.starts[0]), int(arm.starts[0]) if last is None else last})
+        found.append(replace(arm, starts=np.array(ends, np.int64), dirty=np.zeros(len(ends), np.bool_)))
+    return relieved(found, length_us=watched.configuration.window)
 
 
 def rolled_arms(service: Service, read: Connection, watched: Watched, version: str, *, period: Period) -> list[Arm]:
@@ -77,4 +88,4 @@ def rolled_arms(service: Service, read: Connection, watched: Watched, version: s
                 period=period,
             )
         )
-    return [arm for arm in found if len(arm.starts)]
+    return relieved([arm for arm in found if len(arm.starts)], length_us=period.length_us)

@@ -13,9 +13,9 @@ def verdicts_of(conn: Connection, arm: Arm) -> list[Verdict]:
     """Give the verdicts on a version's episodes, as the calibration reads them."""
     prefix = prefix_of(arm.length_us)
     return [
-        Verdict(one.id.removeprefix(prefix), verdict == NORMAL, window_us)
-        for one in episodes.listed(conn, arm.model_id, version=arm.version, length_us=arm.length_us)
-        for verdict, window_us in one.verdicts
+        Verdict(episode_id.removeprefix(prefix), verdict == NORMAL, window_us)
+        for episode_id, said in episodes.verdicts(conn, arm.model_id, version=arm.version, length_us=arm.length_us)
+        for verdict, window_us in said
     ]
 
 

@@ -44,27 +44,51 @@ def replace(  # noqa: PLR0913 - whose episodes, and since when
     *,
     episodes: Sequence[Episode],
     since_us: int,
+    until_us: int | None = None,
+    unsettled: Sequence[Episode] = (),
     length_us: int = 0,
 ) -> None:
-    """Make these the version's episodes from an instant on; verdicts stay with the episodes that still stand.
+    """Make these the version's episodes of those that start from one instant to the other.
 
-    Those of windows of another length are left alone.
+    What people said of an episode is kept although it stands no more: it may stand again. Of `unsettled` ones it is
+    not known yet how they go on: what is shown of them stays. Those of windows of another length are left alone.
     """
     columns = tables.episode.c
-    where = (
+    where = [
         columns.model_id == model_id,
         columns.version == version,
         columns.length == length_us,
         columns.start_at >= since_us,
-    )
-    conn.execute(delete(tables.episode).where(*where, columns.id.not_in([episode.id for episode in episodes])))
+        columns.id.not_in([episode.id for episode in (*episodes, *unsettled)]),
+    ]
+    if until_us is not None:
+        where.append(columns.start_at <= until_us)
+    conn.execute(delete(tables.episode).where(*where, columns.verdict.is_(None)))
+    conn.execute(update(tables.episode).where(*where, columns.stands).values(stands=False))
+    kept = _VERDICT | {"model_id", "id"}
+    _put(conn, model_id, episodes, names=[column.name for column in columns if column.name not in kept], stands=True)
+    _put(conn, model_id, unsettled, names=["top_bins"], stands=False)
+
+
+def _put(conn: Connection, model_id: int, episodes: Sequence[Episode], *, names: Sequence[str], stands: bool) -> None:
+    """Insert episodes, or of those that are known only what is named."""
     if not episodes:
         return
-    rows = [_values(model_id, episode) for episode in sorted(episodes, key=lambda episode: episode.id)]
+    ordered = sorted(episodes, key=lambda episode: episode.id)
+    rows = [{**_values(model_id, episode), "stands": stands} for episode in ordered]
     statement = upsert(tables.episode)
-    kept = _VERDICT | {"model_id", "id"}
-    replaced = {column.name: statement.excluded[column.name] for column in columns if column.name not in kept}
+    replaced = {name: statement.excluded[name] for name in names}
     conn.execute(statement.on_conflict_do_update(index_elements=["model_id", "id"], set_=replaced), rows)
+
+
+def verdicts(
+    conn: Connection, model_id: int, *, version: str, length_us: int
+) -> list[tuple[str, Sequence[tuple[str, int]]]]:
+    """What people said of a version's episodes, whether they stand or not: id, and verdicts as in Episode."""
+    columns = tables.episode.c
+    where = (columns.model_id == model_id, columns.version == version, columns.length == length_us)
+    statement = select(columns.id, columns.verdicts).where(*where, columns.verdict.is_not(None)).order_by(columns.id)
+    return [(row.id, tuple((verdict, us) for verdict, us in row.verdicts)) for row in conn.execute(statement)]
 
 
 def listed(  # noqa: PLR0913 - the filters of the contract
@@ -83,7 +107,7 @@ def listed(  # noqa: PLR0913 - the filters of the contract
     With no length, None, those of all lengths.
     """
     columns = tables.episode.c
-    where = [columns.model_id == model_id]
+    where = [columns.model_id == model_id, columns.stands]
     if length_us is not None:
         where.append(columns.length == length_us)
     if from_us is not None:
@@ -103,7 +127,7 @@ def listed(  # noqa: PLR0913 - the filters of the contract
 def recent(conn: Connection, *, since_us: int) -> dict[int, list[Episode]]:
     """The episodes of every model's own windows that are open or began since an instant, oldest first, by model."""
     columns = tables.episode.c
-    where = and_(columns.length == 0, or_(columns.end_at.is_(None), columns.start_at >= since_us))
+    where = and_(columns.stands, columns.length == 0, or_(columns.end_at.is_(None), columns.start_at >= since_us))
     order = (columns.start_at, columns.version, columns.feature, columns.statistic)
     found: dict[int, list[Episode]] = {}
     for row in conn.execute(select(tables.episode).where(where).order_by(*order)):
@@ -114,7 +138,7 @@ def recent(conn: Connection, *, since_us: int) -> dict[int, list[Episode]]:
 def rolled(conn: Connection) -> dict[int, list[Episode]]:
     """The open episodes of every model's days and weeks, oldest first, by model."""
     columns = tables.episode.c
-    where = (columns.length > 0, columns.end_at.is_(None))
+    where = (columns.stands, columns.length > 0, columns.end_at.is_(None))
     order = (columns.start_at, columns.version, columns.feature, columns.statistic)
     found: dict[int, list[Episode]] = {}
     for row in conn.execute(select(tables.episode).where(*where).order_by(*order)):
@@ -132,7 +156,7 @@ def tops(conn: Connection, model_id: int, ids: Sequence[str]) -> dict[str, Seque
 def find(conn: Connection, model_id: int, episode_id: str) -> Episode | None:
     """The episode of this id."""
     columns = tables.episode.c
-    where = (columns.model_id == model_id, columns.id == episode_id)
+    where = (columns.model_id == model_id, columns.id == episode_id, columns.stands)
     row = conn.execute(select(tables.episode).where(*where)).one_or_none()
     return None if row is None else _episode(row)
 

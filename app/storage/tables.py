@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
@@ -394,6 +395,7 @@ episode = Table(
     Column("verdict_at", Instant),
     Column("verdicts", JSONB, nullable=False, server_default="[]"),
     Column("length", BigInteger, nullable=False, server_default="0"),
+    Column("stands", Boolean, nullable=False, server_default=true()),
     Index("episode_start_idx", "model_id", "start_at"),
 )
 

@@ -141,10 +141,16 @@ def first_start(  # noqa: PLR0913 - a range has two ends
     return conn.scalar(select(total.window_start).where(*where).order_by(total.window_start).limit(1))
 
 
-def newest_start(conn: Connection, model_id: int, *, version: str) -> int | None:
-    """The start of a version's newest folded window."""
+def newest_start(
+    conn: Connection, model_id: int, *, version: str, baseline_id: int | None = None, to_us: int | None = None
+) -> int | None:
+    """The start of a version's newest folded window that starts before an instant; on one baseline or any."""
     total = tables.window_total.c
-    where = (total.model_id == model_id, total.version == version)
+    where = [total.model_id == model_id, total.version == version]
+    if baseline_id is not None:
+        where.append(total.baseline_id == baseline_id)
+    if to_us is not None:
+        where.append(total.window_start < to_us)
     return conn.scalar(select(total.window_start).where(*where).order_by(total.window_start.desc()).limit(1))
 
 

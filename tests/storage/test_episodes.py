@@ -67,3 +67,30 @@ def test_episodes_of_days_keep_to_themselves(conn: Connection) -> None:
     assert episodes.recent(conn, since_us=0) == {7: [own]}
     episodes.replace(conn, 7, "default", episodes=[], since_us=0)
     assert episodes.listed(conn, 7, length_us=None) == [daily]
+
+
+def test_a_verdict_waits_for_an_episode_that_stands_no_more(conn: Connection) -> None:
+    """What was said of it is read on by those who judge, nobody else sees it, and it is there when it stands again."""
+    episodes.replace(conn, 7, "default", episodes=[_episode("e", 1), _episode("f", 1)], since_us=0)
+    judged = episodes.judge(conn, 7, "e", verdict="normal", note="sale", now_us=NOW_US, window_us=HOUR_US)
+    episodes.replace(conn, 7, "default", episodes=[], since_us=0)
+    assert episodes.listed(conn, 7, length_us=None) == []
+    assert episodes.recent(conn, since_us=0) == {}
+    assert episodes.find(conn, 7, "e") is None
+    assert episodes.verdicts(conn, 7, version="default", length_us=0) == [("e", (("normal", HOUR_US),))]
+    assert episodes.verdicts(conn, 7, version="canary", length_us=0) == []
+    episodes.replace(conn, 7, "default", episodes=[_episode("e", 1)], since_us=0)
+    assert episodes.listed(conn, 7) == [judged]
+
+
+def test_what_follows_a_step_stays(conn: Connection) -> None:
+    """Episodes after it are left alone; of one that is open at its end only the bins change, and a new one waits."""
+    past, later = _episode("past", 1, end_us=3 * HOUR_US), _episode("later", 9)
+    episodes.replace(conn, 7, "default", episodes=[past, _episode("gone", 2), later], since_us=0)
+    open_now = replace(past, end_us=None, peak=9.0, top_bins=[{"z": 3.0}])
+    fresh = _episode("fresh", 4)
+    episodes.replace(conn, 7, "default", episodes=[], unsettled=[open_now, fresh], since_us=0, until_us=5 * HOUR_US)
+    assert episodes.listed(conn, 7) == [replace(past, top_bins=[{"z": 3.0}]), later]
+    assert episodes.find(conn, 7, "fresh") is None
+    episodes.replace(conn, 7, "default", episodes=[fresh, later], since_us=4 * HOUR_US)
+    assert episodes.listed(conn, 7) == [replace(past, top_bins=[{"z": 3.0}]), fresh, later]
