@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 _HEADER: Final = struct.Struct("<BIIqI")
 _FORMAT: Final = 1
 _LEVEL: Final = 1
+_FEW_ZEROS: Final = 4
 _LARGEST_BITS: Final = 62
 _BYTE: Final = 8
 _DOUBLE: Final = 8
@@ -35,13 +36,14 @@ class Payload:
     counts: NDArray[np.int64]
     sums: NDArray[np.float64]
 
-    def __add__(self, other: "Payload") -> "Payload":
-        """Both together; bins and features must agree."""
+    def plus(self, other: "Payload") -> "Payload":
+        """Both together, the arrays of this one taking the sums; bins and features must agree."""
         if self.counts.shape != other.counts.shape or self.sums.shape != other.sums.shape:
             raise ValueError("payloads of different bins")
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self.sums + other.sums
-        return Payload(self.rows + other.rows, self.counts + other.counts, sums)
+            np.add(self.sums, other.sums, out=self.sums)
+        np.add(self.counts, other.counts, out=self.counts)
+        return Payload(self.rows + other.rows, self.counts, self.sums)
 
 
 def pack(counts: NDArray[np.int64]) -> bytes:
@@ -52,8 +54,9 @@ def pack(counts: NDArray[np.int64]) -> bytes:
     if bits > _LARGEST_BITS:
         raise ValueError("a count is too large")
     octets = [(counts >> shift).astype(np.uint8) for shift in range(_BYTE * ((bits - 1) // _BYTE), 0, -_BYTE)]
-    planes = [np.packbits((counts >> bit) & 1 != 0, bitorder="little") for bit in reversed(range(min(bits, _BYTE)))]
-    return b"".join(plane.tobytes() for plane in [*octets, *planes])
+    low = counts.astype(np.uint8)
+    planes = [np.packbits(low & (1 << bit), bitorder="little") for bit in reversed(range(min(bits, _BYTE)))]
+    return b"".join([plane.tobytes() for plane in [*octets, *planes]])
 
 
 def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None) -> NDArray[np.int64]:
@@ -66,22 +69,29 @@ def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None)
     if not packed or split % bins or (len(packed) - split) % stride or split > _LARGEST_BITS // _BYTE * bins:
         raise UnreadableError(f"{len(packed)} bytes are no planes of {bins} bins")
     raw = np.frombuffer(packed, np.uint8)
-    counts = np.zeros(stop - first, np.int64)
-    for octets in raw[:split].reshape(-1, bins)[:, first:stop]:
-        counts <<= _BYTE
-        counts |= octets
     skip = first % 8
+    low = np.zeros(stop - first, np.uint8)
     for plane in raw[split:].reshape(-1, stride)[:, first // 8 : (stop + 7) // 8]:
-        counts <<= 1
-        counts |= np.unpackbits(plane, bitorder="little")[skip : skip + stop - first]
+        low <<= 1
+        low |= np.unpackbits(plane, bitorder="little")[skip : skip + stop - first]
+    counts = low.astype(np.int64)
+    for shift, octets in enumerate(raw[:split].reshape(-1, bins)[::-1, first:stop], start=1):
+        counts |= octets.astype(np.int64) << (_BYTE * shift)
     return counts
 
 
 def encode(payload: Payload) -> bytes:
-    """Write a journal payload: header, CRC-32 and compressed planes and sums."""
-    body = zlib.compress(payload.sums.astype("<f8").tobytes() + pack(payload.counts), _LEVEL)
+    """Write a journal payload: header, CRC-32, and sums and planes in zlib's format."""
+    planes = pack(payload.counts)
+    level = _LEVEL if _may_shrink(planes, len(payload.counts)) else 0
+    body = zlib.compress(payload.sums.astype("<f8").tobytes() + planes, level)
     head = (_FORMAT, len(payload.counts), len(payload.sums), payload.rows)
     return _HEADER.pack(*head, zlib.crc32(body, zlib.crc32(repr(head).encode()))) + body
+
+
+def _may_shrink(planes: bytes, bins: int) -> bool:
+    """Tell whether compression is worth its time: for large counts, whose high bytes are alike, and for many zeros."""
+    return len(planes) > bins + 8 or planes.count(0) * _FEW_ZEROS > len(planes)
 
 
 def decode(data: bytes, *, shape: tuple[int, int] | None) -> Payload:

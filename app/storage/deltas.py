@@ -51,6 +51,9 @@ class Marks:
 
 def summed(deltas: Sequence[Delta | Marks]) -> Payload:
     """Add up what several batches bring to one window; ValueError unless bins and features agree."""
+    first = deltas[0]
+    if len(deltas) == 1 and isinstance(first, Delta):
+        return Payload(first.rows, first.counts, first.sums)
     marks = [delta for delta in deltas if isinstance(delta, Marks)]
     whole = [delta for delta in deltas if isinstance(delta, Delta)]
     with np.errstate(over="ignore", invalid="ignore"):

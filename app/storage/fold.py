@@ -1,18 +1,18 @@
 """Folding: the journal's deltas join their windows, in the transaction that deletes them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert as upsert
+import numpy as np
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, delete, func, insert, select, text
 
 from app import failpoints
 from app.storage import codec, novelties, tables
 from app.storage.codec import Payload, UnreadableError
 from app.storage.locks import Lock
-from app.storage.types import to_datetime
+from app.storage.types import Instant, to_datetime
 
 _JOURNAL_ROWS: Final = 2000
 _FOLDED_WINDOWS: Final = 256
@@ -21,8 +21,6 @@ _WINDOW_BYTES: Final = 64 * 2**20
 _COUNT_BYTES: Final = 8
 
 _Key = tuple[int, str, int]
-_HISTOGRAM: Final = tables.window_histogram.c
-_PLACE: Final = tuple_(_HISTOGRAM.window_start, _HISTOGRAM.version, _HISTOGRAM.baseline_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,14 @@ class Backlog:
     rows: int
     oldest_us: int | None
     quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """How many deltas joined their windows, and whether there were more than fit in memory."""
+
+    rows: int = 0
+    more: bool = False
 
 
 def pending_models(conn: Connection) -> list[int]:
@@ -54,21 +60,20 @@ def backlog(conn: Connection) -> Backlog:
     return Backlog(rows, oldest, conn.scalar(select(func.count()).select_from(quarantine)) or 0)
 
 
-def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = False) -> int:
-    """Fold a bounded part of a model's journal.
+def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = False) -> Folded:
+    """Fold what waits of a model, as much of it as fits in memory.
 
-    Gives 0 when nothing waits, or when another replica is at it and we do not wait for it.
+    Nothing is folded when nothing waits, or when another replica is at it and we do not wait for it.
     """
     mine = take(conn, model_id, wait=wait)
     shapes = _shapes(conn, model_id) if mine else {}
-    chosen = _choose(conn, model_id, shapes) if mine else []
+    chosen, more = _choose(conn, model_id, shapes) if mine else ([], False)
     if not chosen:
-        return 0
+        return Folded()
     failpoints.hit("fold.after_claim")
     journal = tables.delta_journal
-    taken = conn.execute(
-        delete(journal).where(journal.c.model_id == model_id, journal.c.id.in_(chosen)).returning(*journal.c)
-    )
+    mentioned = delete(journal).where(journal.c.model_id == model_id, journal.c.id == any_(_IDS))
+    taken = conn.execute(mentioned.returning(*journal.c), {"ids": chosen})
     failpoints.hit("fold.after_delete")
     deltas: dict[_Key, Payload] = {}
     newest: dict[_Key, int] = {}
@@ -81,7 +86,7 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = Fal
         except UnreadableError as error:
             _quarantine(conn, row, reason=str(error), now_us=now_us)
             continue
-        deltas[key] = deltas[key] + payload if key in deltas else payload
+        deltas[key] = deltas[key].plus(payload) if key in deltas else payload
         if row.novelties is not None:
             noted[key].append(bytes(row.novelties))
         newest[key] = max(newest.get(key, row.received_at), row.received_at)
@@ -90,9 +95,10 @@ def fold_model(conn: Connection, model_id: int, *, now_us: int, wait: bool = Fal
     novelties.add(conn, model_id, noted)
     _add_totals(conn, model_id, deltas, newest=newest)
     for version in sorted(arrivals):
-        _note_arrival(conn, model_id, version, received_us=arrivals[version])
+        given = {"model": model_id, "version": version, "received": to_datetime(arrivals[version])}
+        conn.execute(_ARRIVAL, given)
     failpoints.hit("fold.before_commit")
-    return len(chosen)
+    return Folded(len(chosen), more)
 
 
 def take(conn: Connection, model_id: int, *, wait: bool) -> bool:
@@ -111,30 +117,22 @@ def _shapes(conn: Connection, model_id: int) -> dict[int, tuple[int, int]]:
     return {row.id: (row.bins, row.features) for row in conn.execute(statement)}
 
 
-def _choose(conn: Connection, model_id: int, shapes: Mapping[int, tuple[int, int]]) -> list[int]:
-    """The oldest deltas that fit in memory together with the windows they touch."""
-    journal = tables.delta_journal.c
-    size = (func.octet_length(journal.payload) + func.coalesce(func.octet_length(journal.novelties), 0)).label("size")
-    statement = (
-        select(journal.id, journal.window_start, journal.version, journal.baseline_id, size)
-        .where(journal.model_id == model_id)
-        .order_by(journal.id)
-        .limit(_JOURNAL_ROWS)
-    )
+def _choose(conn: Connection, model_id: int, shapes: Mapping[int, tuple[int, int]]) -> tuple[list[int], bool]:
+    """The oldest deltas that fit in memory together with the windows they touch, and whether others wait."""
     chosen: list[int] = []
     windows: set[_Key] = set()
     payload_bytes = window_bytes = 0
-    for row in conn.execute(statement):
-        key = (row.window_start, row.version, row.baseline_id)
-        payload_bytes += row.size
-        window_bytes += 0 if key in windows else shapes.get(row.baseline_id, (0, 0))[0] * _COUNT_BYTES
+    for number, start, version, baseline_id, size in conn.execute(_WAITING, {"model": model_id, "most": _JOURNAL_ROWS}):
+        key = (start, version, baseline_id)
+        payload_bytes += size
+        window_bytes += 0 if key in windows else shapes.get(baseline_id, (0, 0))[0] * _COUNT_BYTES
         windows.add(key)
         if chosen and (
             payload_bytes > _PAYLOAD_BYTES or window_bytes > _WINDOW_BYTES or len(windows) > _FOLDED_WINDOWS
         ):
-            break
-        chosen.append(row.id)
-    return chosen
+            return chosen, True
+        chosen.append(number)
+    return chosen, len(chosen) == _JOURNAL_ROWS
 
 
 def _quarantine(conn: Connection, row: Any, *, reason: str, now_us: int) -> None:
@@ -148,28 +146,27 @@ def _add_histograms(conn: Connection, model_id: int, deltas: Mapping[_Key, Paylo
     """Add deltas to the stored histograms of their windows, in the order of their keys."""
     if not deltas:
         return
-    table = tables.window_histogram
     ordered = sorted(deltas)
-    stored = {
-        (row.window_start, row.version, row.baseline_id): row
-        for row in conn.execute(
-            select(table).where(
-                table.c.model_id == model_id,
-                _PLACE.in_(ordered),
-            )
-        )
-    }
+    wanted = {"model": model_id, **_columns(ordered)}
+    stored = {(row.window_start, row.version, row.baseline_id): row for row in conn.execute(_STORED, wanted)}
     rows = []
     for key in ordered:
-        counts, sums = deltas[key].counts, deltas[key].sums
+        total = deltas[key]
         if key in stored:
-            counts = counts + codec.unpack(stored[key].counts, len(counts))
-            sums = sums + stored[key].sums
-        identity = dict(zip(("window_start", "version", "baseline_id"), key, strict=True), model_id=model_id)
-        rows.append({**identity, "counts": codec.pack(counts), "sums": sums.tolist()})
-    statement = upsert(table)
-    replaced = {"counts": statement.excluded.counts, "sums": statement.excluded.sums}
-    conn.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), rows)
+            before = codec.unpack(bytes(stored[key].counts), len(total.counts))
+            total = total.plus(Payload(0, before, np.array(stored[key].sums, np.float64)))
+        window = {"model": model_id, "start": to_datetime(key[0]), "version": key[1], "baseline": key[2]}
+        rows.append({**window, "counts": codec.pack(total.counts), "sums": total.sums.tolist()})
+    conn.execute(_STORE, rows)
+
+
+def _columns(keys: Sequence[_Key]) -> dict[str, list[Any]]:
+    """Windows as arrays, which make a statement that is the same for any number of them."""
+    return {
+        "starts": [to_datetime(key[0]) for key in keys],
+        "versions": [key[1] for key in keys],
+        "baselines": [key[2] for key in keys],
+    }
 
 
 def _add_totals(conn: Connection, model_id: int, deltas: Mapping[_Key, Payload], *, newest: Mapping[_Key, int]) -> None:
@@ -178,14 +175,34 @@ def _add_totals(conn: Connection, model_id: int, deltas: Mapping[_Key, Payload],
         _TOTALS,
         {
             "model": model_id,
-            "starts": [to_datetime(key[0]) for key in ordered],
-            "versions": [key[1] for key in ordered],
-            "baselines": [key[2] for key in ordered],
+            **_columns(ordered),
             "rows": [deltas[key].rows for key in ordered],
             "received": [to_datetime(newest[key]) for key in ordered],
         },
     )
 
+
+_IDS: Final = bindparam("ids", type_=ARRAY(BigInteger))
+
+_WAITING: Final = text("""
+SELECT id, window_start, version, baseline_id, octet_length(payload) + coalesce(octet_length(novelties), 0)
+FROM delta_journal WHERE model_id = :model ORDER BY id LIMIT :most
+""")
+
+_STORED: Final = text("""
+SELECT h.window_start, h.version, h.baseline_id, h.counts, h.sums
+FROM unnest(CAST(:starts AS timestamptz[]), CAST(:versions AS text[]), CAST(:baselines AS integer[]))
+     AS given (window_start, version, baseline_id)
+JOIN window_histogram h USING (window_start, version, baseline_id)
+WHERE h.model_id = :model
+""").columns(window_start=Instant)
+
+_STORE: Final = text("""
+INSERT INTO window_histogram (model_id, window_start, version, baseline_id, counts, sums)
+VALUES (:model, :start, :version, :baseline, :counts, CAST(:sums AS double precision[]))
+ON CONFLICT (model_id, window_start, version, baseline_id) DO UPDATE
+SET counts = excluded.counts, sums = excluded.sums
+""")
 
 _TOTALS: Final = text("""
 INSERT INTO window_total AS t (model_id, window_start, version, baseline_id, rows, revision, last_received_at)
@@ -200,12 +217,8 @@ SET rows = t.rows + excluded.rows, revision = t.revision + 1,
 """)
 
 
-def _note_arrival(conn: Connection, model_id: int, version: str, *, received_us: int) -> None:
-    conn.execute(
-        text("""
-            INSERT INTO model_version AS v (model_id, version, last_received_at) VALUES (:model, :version, :received)
-            ON CONFLICT (model_id, version) DO UPDATE
-            SET last_received_at = greatest(v.last_received_at, excluded.last_received_at)
-        """),
-        {"model": model_id, "version": version, "received": to_datetime(received_us)},
-    )
+_ARRIVAL: Final = text("""
+INSERT INTO model_version AS v (model_id, version, last_received_at) VALUES (:model, :version, :received)
+ON CONFLICT (model_id, version) DO UPDATE
+SET last_received_at = greatest(v.last_received_at, excluded.last_received_at)
+""")

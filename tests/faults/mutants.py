@@ -79,7 +79,7 @@ def fold_in_two() -> None:
 
     def fold_all(service: Service, model_id: int, **_: Any) -> int:
         with service.database.transaction() as conn:
-            count = fold.fold_model(conn, model_id, now_us=service.now_us())
+            count = fold.fold_model(conn, model_id, now_us=service.now_us()).rows
         time.sleep(0.05)
         while left:
             with service.database.transaction() as conn:

@@ -91,12 +91,12 @@ def test_other_bins_do_not_add() -> None:
     """Two payloads of different bins cannot be added."""
     one, other = (Payload(0, np.zeros(bins, np.int64), np.zeros(1)) for bins in (2, 3))
     with pytest.raises(ValueError, match="different bins"):
-        one + other
+        one.plus(other)
 
 
 def test_sums_beyond_a_double() -> None:
     """Sums that exceed a double together are infinite, and that is no cause for a warning."""
     huge = Payload(1, np.array([1]), np.array([1.7e308, -1.7e308, np.inf]))
-    added = huge + Payload(1, np.array([1]), np.array([1.7e308, -1.7e308, -np.inf]))
+    added = huge.plus(Payload(1, np.array([1]), np.array([1.7e308, -1.7e308, -np.inf])))
     assert added.sums[:2].tolist() == [np.inf, -np.inf]
     assert added.rows == 2

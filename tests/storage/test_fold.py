@@ -17,9 +17,9 @@ def _fold_all(database: Database, model_id: int) -> int:
     while True:
         with database.transaction() as conn:
             folded = fold.fold_model(conn, model_id, now_us=NOW_US)
-        if not folded:
+        total += folded.rows
+        if not folded.more:
             return total
-        total += folded
 
 
 def test_sums_are_exact_before_and_after(database: Database) -> None:
@@ -53,9 +53,9 @@ def test_fold_is_bounded_and_finds_its_models(database: Database, monkeypatch: p
     with database.transaction() as conn:
         assert fold.pending_models(conn) == [model.id, other.id]
         assert fold.backlog(conn) == fold.Backlog(3, NOW_US, 0)
-        assert fold.fold_model(conn, model.id, now_us=NOW_US) == 1
-        assert fold.fold_model(conn, model.id, now_us=NOW_US) == 1
-        assert fold.fold_model(conn, model.id, now_us=NOW_US) == 0
+        assert fold.fold_model(conn, model.id, now_us=NOW_US).rows == 1
+        assert fold.fold_model(conn, model.id, now_us=NOW_US).rows == 1
+        assert fold.fold_model(conn, model.id, now_us=NOW_US).rows == 0
         assert fold.pending_models(conn) == [other.id]
 
 
@@ -65,9 +65,9 @@ def test_two_replicas_fold_a_model_in_turns(database: Database) -> None:
         model, info = stocked(conn)
     commit(database, delivery(model, "x", delta(info)))
     with database.transaction() as conn:
-        assert fold.fold_model(conn, model.id, now_us=NOW_US) == 1
+        assert fold.fold_model(conn, model.id, now_us=NOW_US).rows == 1
         with database.transaction() as rival:
-            assert fold.fold_model(rival, model.id, now_us=NOW_US) == 0
+            assert fold.fold_model(rival, model.id, now_us=NOW_US).rows == 0
 
 
 def test_a_killed_fold_is_undone(database: Database) -> None:
@@ -78,7 +78,7 @@ def test_a_killed_fold_is_undone(database: Database) -> None:
 
     def die() -> None:
         with database.transaction() as conn:
-            assert fold.fold_model(conn, model.id, now_us=NOW_US) == 1
+            assert fold.fold_model(conn, model.id, now_us=NOW_US).rows == 1
             kill_backend(database, conn)
 
     with pytest.raises(Unavailable):

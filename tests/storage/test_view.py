@@ -45,7 +45,7 @@ def test_the_plan_reads_only_the_windows_asked_for(database: Database) -> None:
         parts = [delta(info, hour=hour, seed=hour) for hour in range(first, first + 200)]
         commit(database, delivery(model, f"b{first}", *parts))
     with database.transaction() as conn:
-        while fold.fold_model(conn, model.id, now_us=NOW_US):
+        while fold.fold_model(conn, model.id, now_us=NOW_US).rows:
             pass
         conn.execute(text("ANALYZE"))
         span = {"model": "c", "feature": "x3", "version": "default", "start": 100 * 3600, "stop": 124 * 3600}
