@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import ConfigurationError, DatabaseAbsentError, Unavailable
-from app.storage.failures import is_lost, outcome_unknown, translated
+from app.storage.failures import is_lost, outcome_unknown, silent, translated
 from app.storage.watchdog import Watchdog
 
 __all__ = ["Connection", "Database"]
@@ -21,6 +22,10 @@ __all__ = ["Connection", "Database"]
 _CLOCK_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 0.1
 _NANOSECONDS: Final = 1000
+_CONNECT_SECONDS: Final = 3
+_PING_SECONDS: Final = 2.0
+_LEAST_SECONDS: Final = 1.0
+_FRESH: Final = "fresh"
 _SAFETY: Final = ("fsync", "full_page_writes")
 
 
@@ -43,11 +48,13 @@ class Database:
             pool_size=pool_size,
             prepared_statements=prepared_statements,
             application_name=application_name,
-            ping=ping,
         )
+        if ping:
+            event.listen(self.engine, "connect", _mark)
+            event.listen(self.engine, "checkout", self._ping)
         self._deadline_s = deadline_s
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._watchdog = Watchdog()
+        self._watchdog = Watchdog(self._answers)
         self._offset_us: int | None = None
         self._closed = threading.Event()
         self._clock = threading.Thread(target=self._follow_clock, name="database-clock", daemon=True)
@@ -79,7 +86,7 @@ class Database:
     @contextmanager
     def transaction(self, *, deadline_s: float | None = None) -> Iterator[Connection]:
         """One transaction at READ COMMITTED, committed at the end of the block."""
-        with translated(), self.engine.connect() as conn, self._watched(conn, deadline_s):
+        with translated(), self._watched(self.engine, deadline_s) as conn:
             conn.begin()
             yield conn
             try:
@@ -93,7 +100,7 @@ class Database:
     @contextmanager
     def snapshot(self, *, deadline_s: float | None = None) -> Iterator[Connection]:
         """Reads that all see the same instant."""
-        with translated(), self._snapshots.connect() as conn, self._watched(conn, deadline_s):
+        with translated(), self._watched(self._snapshots, deadline_s) as conn:
             yield conn
 
     def clock_us(self) -> int:
@@ -112,19 +119,47 @@ class Database:
         return True
 
     @contextmanager
-    def _watched(self, conn: Connection, deadline_s: float | None) -> Iterator[None]:
-        driver = conn.connection.driver_connection
-        if driver is None:
-            yield
-            return
+    def _watched(self, engine: Engine, deadline_s: float | None) -> Iterator[Connection]:
+        """A connection whose every wait ends in time: for the pool, for the server, and for its last rollback."""
+        if not self._watchdog.responsive:
+            raise silent()
         seconds = self._deadline_s if deadline_s is None else deadline_s
+        began = time.monotonic()
+        with self._watchdog.watching(None, seconds=seconds):
+            conn = engine.connect()
+        left = max(min(seconds, _LEAST_SECONDS), seconds - (time.monotonic() - began))
+        with conn:
+            driver = conn.connection.driver_connection
+            try:
+                with self._watchdog.watching(driver.fileno() if driver else None, seconds=left), _rolled_back(conn):
+                    yield conn
+            except (DBAPIError, psycopg.Error) as error:
+                if is_lost(error):
+                    conn.invalidate()
+                raise
+
+    def _ping(self, driver: psycopg.Connection, entry: ConnectionPoolEntry, _: object) -> None:
+        """Ask a connection that has lain in the pool whether it lives."""
+        if entry.info.pop(_FRESH, False):
+            return
         try:
-            with self._watchdog.watching(driver.fileno(), seconds=seconds):
-                yield
-        except (DBAPIError, psycopg.Error) as error:
-            if is_lost(error):
-                conn.invalidate()
-            raise
+            with self._watchdog.watching(driver.fileno(), seconds=_PING_SECONDS):
+                driver.autocommit = True
+                driver.execute("SELECT 1")
+                driver.autocommit = False
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+    def _answers(self) -> bool:
+        """Whether the server gives a sign of life, be it a refusal, over a connection made for that."""
+        began = time.monotonic()
+        arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
+        told = {**options, "connect_timeout": _CONNECT_SECONDS, "prepare_threshold": None, "autocommit": True}
+        with contextlib.suppress(psycopg.Error), psycopg.connect(*arguments, **told) as connection:
+            with self._watchdog.watching(connection.fileno(), seconds=_CONNECT_SECONDS):
+                connection.execute("SELECT 1")
+            return True
+        return time.monotonic() - began < _CONNECT_SECONDS
 
     def _set_clock(self) -> None:
         with self.transaction(deadline_s=5.0) as conn:
@@ -144,6 +179,22 @@ class Database:
             return [name for name in _SAFETY if conn.scalar(text(f"SHOW {name}")) != "on"]
 
 
+@contextmanager
+def _rolled_back(conn: Connection) -> Iterator[None]:
+    """End the transaction with the block, should it still be open; a connection that cannot even do that is let go."""
+    try:
+        yield
+    finally:
+        try:
+            conn.rollback()
+        except (DBAPIError, psycopg.Error):
+            conn.invalidate()
+
+
+def _mark(_: object, entry: ConnectionPoolEntry) -> None:
+    entry.info[_FRESH] = True
+
+
 def parse_url(url: str) -> URL:
     """A Postgres URL in any of its usual spellings, for our driver."""
     try:
@@ -161,11 +212,10 @@ def engine_for(
     pool_size: int = 1,
     prepared_statements: bool = False,
     application_name: str = "driftgauge",
-    ping: bool = True,
 ) -> Engine:
     """An engine whose connections fail soon rather than late."""
     options = {
-        "connect_timeout": 3,
+        "connect_timeout": _CONNECT_SECONDS,
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 15,
         "keepalives_interval": 5,
@@ -178,8 +228,7 @@ def engine_for(
         connect_args=options,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=5,
-        pool_pre_ping=ping,
+        pool_timeout=3,
         pool_use_lifo=True,
         hide_parameters=True,
     )

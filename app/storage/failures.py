@@ -45,6 +45,11 @@ def outcome_unknown() -> Unavailable:
     )
 
 
+def silent() -> Unavailable:
+    """The server is there, or should be, and does not say a word."""
+    return Unavailable("storage-unavailable", "The database does not answer.", retry_after=3)
+
+
 def unavailable(error: DatabaseError | PoolTimeoutError) -> Unavailable | None:
     """The problem a caller is shown, or None for a mistake of ours."""
     if isinstance(error, PoolTimeoutError):
@@ -55,7 +60,7 @@ def unavailable(error: DatabaseError | PoolTimeoutError) -> Unavailable | None:
     if state in _CONTENTION:
         return Unavailable("storage-unavailable", f"PostgreSQL reported {state}; try again.", retry_after=1)
     if is_lost(error) or state.startswith(_DOWN):
-        return Unavailable("storage-unavailable", "The database does not answer.", retry_after=3)
+        return silent()
     return None
 
 

@@ -25,8 +25,8 @@ def hit(point: str, conn: Connection) -> None:
 
 def cut(point: str, driver: psycopg.Connection) -> None:
     """Do what a test wants to happen while an answer is on its way; an error cuts the connection."""
-    if failpoints.drawn(point):
-        _act(point, driver)
+    if failpoints.drawn(point) and not _act(point, driver):
+        raise psycopg.OperationalError("the connection is cut")  # the answer may be here already
 
 
 def _act(point: str, driver: psycopg.Connection) -> bool:

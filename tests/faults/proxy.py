@@ -41,9 +41,9 @@ HEALTHY: Final = Toxic(share=0.0)
 
 
 class Proxy(threading.Thread):
-    """Forwards a port of its own to another, with one toxic at a time."""
+    """Forwards a port of its own to another, or to a socket in the file system, with one toxic at a time."""
 
-    def __init__(self, upstream: int, *, seed: int = 0) -> None:
+    def __init__(self, upstream: int | str, *, seed: int = 0) -> None:
         super().__init__(name="proxy", daemon=True)
         self.upstream = upstream
         self.port = free_port()
@@ -91,7 +91,7 @@ class Proxy(threading.Thread):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            server = await asyncio.open_connection("127.0.0.1", self.upstream)
+            server = await self._reach()
         except OSError:
             writer.transport.abort()
             return
@@ -108,6 +108,11 @@ class Proxy(threading.Thread):
             self._open -= ends
             for end in ends:
                 end.transport.abort()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self.upstream, str):
+            return await asyncio.open_unix_connection(self.upstream)
+        return await asyncio.open_connection("127.0.0.1", self.upstream)
 
     async def _forward(
         self,
@@ -186,7 +191,7 @@ class Proxy(threading.Thread):
         """Send the same bytes over a connection of their own, a little later, and read what comes."""
         await asyncio.sleep(self._random.random() * 0.2)
         with contextlib.suppress(OSError, TimeoutError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+            reader, writer = await self._reach()
             writer.write(chunk)
             async with asyncio.timeout(5):
                 await reader.read(CHUNK)

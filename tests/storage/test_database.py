@@ -3,13 +3,16 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from app.errors import ConfigurationError, DatabaseAbsentError, Unavailable
 from app.storage.database import Database, parse_url
+from faults.proxy import HEALTHY, Proxy, Toxic
+from service import until
 
 pytestmark = pytest.mark.postgres
 
@@ -89,6 +92,38 @@ def test_a_deadline_ends_a_call_the_server_would_not(database: Database) -> None
 
     with pytest.raises(Unavailable):
         ask_a_frozen_backend()
+    assert database.reachable()
+
+
+def test_a_server_that_stands_still_is_told_soon(database_url: str) -> None:
+    """While nothing comes back, calls end early whatever their deadline, new ones at once, and all is well after."""
+    direct = make_url(database_url)
+    with Proxy(f"{direct.query['host']}/.s.PGSQL.{direct.port or 5432}") as proxy:
+        away = direct.set(host="127.0.0.1", port=proxy.port).difference_update_query(["host"])
+        database = Database(away.render_as_string(hide_password=False), pool_size=4)
+        assert database.reachable()
+
+        def ask(number: int) -> float:
+            began = time.monotonic()
+            with pytest.raises(Unavailable), database.snapshot(deadline_s=300.0 + number) as conn:
+                conn.execute(text("SELECT 1"))
+            return time.monotonic() - began
+
+        proxy.misbehave(Toxic(blackhole=True))
+        with ThreadPoolExecutor(8) as pool:
+            assert max(pool.map(ask, range(8))) < 20
+        assert ask(0) < 1
+        proxy.misbehave(HEALTHY)
+        until(database.reachable, what="an answer")
+        database.close()
+
+
+def test_the_last_rollback_ends_too(database: Database) -> None:
+    """A server that freezes when all is said keeps nobody either."""
+    with database.snapshot(deadline_s=0.5) as conn:
+        pid = int(conn.scalar(text("SELECT pg_backend_pid()")) or 0)
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGCONT)
     assert database.reachable()
 
 
