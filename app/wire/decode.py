@@ -12,7 +12,7 @@ from app.wire.faults import check_row_count, clip, undecodable
 from app.wire.footer import MAGIC
 from app.wire.jsonrows import table_of_rows, table_of_value
 from app.wire.jsontext import BLANKS, concatenated, load_exact, load_json
-from app.wire.msgpack import UNMISTAKABLE, table_of_msgpack
+from app.wire.msgpack import is_unmistakable, table_of_msgpack
 from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, table_of_lines, wraps_rows
 from app.wire.parquet import table_of_parquet
 from app.wire.quick import quick_json
@@ -59,7 +59,6 @@ TYPES: Final = {
 
 
 ANYTHING: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-MSGPACK_STARTS: Final = frozenset(bytes([first]) for first in UNMISTAKABLE)
 
 
 def declared_format(content_type: str | None) -> Format | None:
@@ -82,7 +81,7 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     found = SOMETHING.search(body, len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0)
     start = found[0] if found else b""
     if start not in {b"{", b"["}:
-        return Format.MSGPACK if body[:1] in MSGPACK_STARTS and _may_hide(declared, content_type) else declared
+        return Format.MSGPACK if is_unmistakable(body) and _may_hide(declared, content_type) else declared
     if declared is Format.NDJSON and start == b"{":
         return Format.NDJSON if is_object(first_line(body)) and not wraps_rows(body) else Format.JSON
     if looks_like_lines(body):
@@ -104,7 +103,7 @@ def known_format(body: bytes, content_type: str | None) -> Format:
 def _may_hide(declared: Format | None, content_type: str | None) -> bool:
     """Whether MessagePack, which has no magic bytes, is likelier than what a content type says."""
     if declared is None:
-        return content_type is None or _word(content_type) in ANYTHING
+        return content_type is None or _word(content_type) in ANYTHING or _word(content_type).startswith("text/")
     return declared is not Format.CSV
 
 

@@ -19,8 +19,15 @@ EVENT_TIME_BYTES: Final = 8
 PAIR: Final = 2
 MAX_CONTAINERS: Final = 1_000_000
 """Maps and arrays in one body; an empty one takes a byte here and a hundred in memory."""
-UNMISTAKABLE: Final = range(0x80, 0xA0)
+SMALL: Final = range(0x80, 0xA0)
 """The first bytes of small maps and arrays, with which no UTF-8 text begins."""
+LARGE: Final = range(0xDC, 0xE0)
+"""Those of others, which in UTF-8 are followed by a byte of 128 or more."""
+
+
+def is_unmistakable(body: bytes) -> bool:
+    """Tell whether a body begins with a map or an array, and so as no text does."""
+    return len(body) > 1 and (body[0] in SMALL or (body[0] in LARGE and body[1] < SMALL.start))
 
 
 def table_of_msgpack(body: bytes) -> Table:

@@ -100,7 +100,10 @@ def test_few_bytes_stay_little_memory() -> None:
 
 
 def test_bytes_decide() -> None:
-    """Small maps and arrays are told by their first byte; JSON under MessagePack's name is JSON."""
+    """Maps and arrays are told by their first bytes; JSON under MessagePack's name is JSON."""
+    many = msgpack.packb([[1, {"x": n}] for n in range(20)])
+    assert {format_of(many, word) for word in (None, "text/plain", "application/json")} == {Format.MSGPACK}
+    assert format_of("ܐ,x\n1,2\n".encode(), "text/plain") is None
     assert format_of(b"\x92\x01\x80", "application/json") is Format.MSGPACK
     assert format_of(b"\x92\x01\x80", None) is Format.MSGPACK
     assert format_of(RECORDED, "application/msgpack; charset=x") is Format.MSGPACK
@@ -109,7 +112,8 @@ def test_bytes_decide() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content_type", "found"), [(None, "msgpack"), ("application/octet-stream", "msgpack"), ("image/png", None)]
+    ("content_type", "found"),
+    [(None, "msgpack"), ("application/octet-stream", "msgpack"), ("text/plain", "msgpack"), ("image/png", None)],
 )
 def test_bytes_without_magic(content_type: str | None, found: str | None) -> None:
     """Bytes that could be MessagePack are taken for it unless their type says that they are something else."""
