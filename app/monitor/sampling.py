@@ -4,8 +4,6 @@ The lowest hashes of two sets are among the lowest of each, so samples of batche
 the sample of all (bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,41 +15,45 @@ from numpy.typing import NDArray
 from app.drift.columns import Kind
 from app.monitor.arrival import Arrival
 from app.monitor.catalog import Watched
+from app.monitor.lowest import ALL, Cell, Hashes, Lowest
 from app.monitor.sensitive import sensitive_names
 from app.storage.reservoirs import Part
 from app.wire.picks import Picks, packed, packed_rows, read_cells, unpacked
 from app.wire.table import Table
 
-Hashes = NDArray[np.uint64]
-
 DEFAULT_SIZE: Final = 2_000
-REMEMBERED_WINDOWS: Final = 256
-ALL: Final = np.iinfo(np.uint64).max
 _DTYPE: Final = np.dtype("<u8")
-_GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
-_FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
+_GAMMA: Final = 0x9E3779B97F4A7C15
+_FIRST: Final = 0xBF58476D1CE4E5B9
+_SECOND: Final = 0x94D049BB133111EB
 _ALL_BITS: Final = 2**64 - 1
-_SECOND: Final = np.uint64(0x94D049BB133111EB)
-
-_Window = tuple[int, str, int]
+_KEPT_NAMES: Final = 64
 
 
 def row_hashes(batch_id: str, rows: NDArray[np.int64]) -> Hashes:
     """Give each row of a batch 64 even bits (SplitMix64 by Steele, Lea and Flood, seeded with xxh64 of the id)."""
-    seed = np.uint64(xxhash.xxh64_intdigest(batch_id.encode("utf-8", "surrogatepass")))
-    with np.errstate(over="ignore"):
-        mixed = seed + (rows.astype(np.uint64) + np.uint64(1)) * _GAMMA
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
-        return mixed ^ (mixed >> np.uint64(31))
+    mixed = rows.astype(np.uint64)
+    mixed *= np.uint64(_GAMMA)
+    mixed += np.uint64(_seed(batch_id) + _GAMMA & _ALL_BITS)
+    shifted = mixed >> np.uint64(30)
+    mixed ^= shifted
+    mixed *= np.uint64(_FIRST)
+    mixed ^= np.right_shift(mixed, np.uint64(27), out=shifted)
+    mixed *= np.uint64(_SECOND)
+    mixed ^= np.right_shift(mixed, np.uint64(31), out=shifted)
+    return mixed
 
 
 def row_hash(batch_id: str, row: int) -> int:
     """Give one row the same 64 bits."""
-    mixed = xxhash.xxh64_intdigest(batch_id.encode("utf-8", "surrogatepass")) + (row + 1) * int(_GAMMA) & _ALL_BITS
-    mixed = (mixed ^ (mixed >> 30)) * int(_FIRST) & _ALL_BITS
-    mixed = (mixed ^ (mixed >> 27)) * int(_SECOND) & _ALL_BITS
+    mixed = _seed(batch_id) + (row + 1) * _GAMMA & _ALL_BITS
+    mixed = (mixed ^ (mixed >> 30)) * _FIRST & _ALL_BITS
+    mixed = (mixed ^ (mixed >> 27)) * _SECOND & _ALL_BITS
     return mixed ^ (mixed >> 31)
+
+
+def _seed(batch_id: str) -> int:
+    return xxhash.xxh64_intdigest(batch_id.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,51 +69,38 @@ class Sample:
 
 
 class Reservoirs:
-    """What one process has put into the samples of the latest windows, so that it offers no row in vain."""
+    """What one process offers to the samples of windows: rows that may be among those of lowest hash."""
 
     def __init__(self, size: int = DEFAULT_SIZE) -> None:
         """Keep the lowest `size` hashes of each window."""
         self.size = size
-        self._lock = threading.Lock()
-        self._lowest: OrderedDict[_Window, Hashes] = OrderedDict()
+        self._lowest = Lowest(size)
+        self._names: dict[int, tuple[Watched, tuple[str, ...]]] = {}
 
-    def limit(self, window: _Window) -> int:
-        """Give the hash that a row must not exceed to be offered."""
-        with self._lock:
-            lowest = self._lowest.get(window)
-        return int(lowest[-1]) if lowest is not None and len(lowest) == self.size else int(ALL)
-
-    def wants(self, window: _Window, batch_id: str, rows: Iterable[int]) -> bool:
+    def wants(self, cell: Cell, batch_id: str, rows: Iterable[int]) -> bool:
         """Tell whether one of these rows of a batch is to be offered."""
-        limit = self.limit(window)
+        limit = self._lowest.limit(cell)
         return limit == ALL or any(row_hash(batch_id, row) <= limit for row in rows)
 
     def note(self, model_id: int, parts: Iterable[Part]) -> None:
         """Remember rows that are committed."""
         for part in parts:
-            window = (model_id, part.version, part.window_start_us)
-            fresh = np.frombuffer(part.hashes, _DTYPE)
-            with self._lock:
-                known = self._lowest.get(window)
-                lowest = np.sort(fresh if known is None else np.concatenate((known, fresh)))[: self.size]
-                self._lowest[window] = lowest
-                self._lowest.move_to_end(window)
-                while len(self._lowest) > REMEMBERED_WINDOWS:
-                    self._lowest.popitem(last=False)
+            self._lowest.add((model_id, part.version, part.window_start_us), np.frombuffer(part.hashes, _DTYPE))
 
     def offered(self, watched: Watched, table: Table, arrival: Arrival, *, batch_id: str) -> tuple[Part, ...]:
         """Pick the accepted rows of a batch that may be among the lowest of their windows."""
         if not watched.sampled or not len(arrival.rows):
             return ()
-        names = sampled_names(watched)
+        names = self._named(watched)
         bare = _unknown(watched, table, names) if watched.named.every else ()
         hashes = row_hashes(batch_id, arrival.rows)
-        first, last = int(arrival.starts.min()), int(arrival.starts.max())
+        first = int(arrival.starts[0])
+        alone = bool((arrival.starts == first).all())
         parts = []
-        for start in [first] if first == last else np.unique(arrival.starts).tolist():
+        for start in [first] if alone else np.unique(arrival.starts).tolist():
             for arm, version in enumerate(arrival.versions):
-                chosen = hashes <= np.uint64(self.limit((watched.id, version, start)))
-                if first != last:
+                chosen = hashes <= np.uint64(self._lowest.limit((watched.id, version, start)))
+                if not alone:
                     chosen &= arrival.starts == start
                 if len(arrival.versions) > 1:
                     chosen &= arrival.arms == arm
@@ -119,9 +108,24 @@ class Reservoirs:
                 if len(places) > self.size:
                     places = np.sort(places[np.argpartition(hashes[places], self.size)[: self.size]])
                 if len(places):
-                    payload = packed_rows(table, names, arrival.rows[places], bare=bare)
-                    parts.append(Part(version, start, hashes[places].astype(_DTYPE).tobytes(), payload))
+                    payload = packed_rows(table, names, arrival.rows.take(places), bare=bare)
+                    parts.append(
+                        Part(version, start, hashes.take(places).astype(_DTYPE, copy=False).tobytes(), payload)
+                    )
         return tuple(parts)
+
+    def _named(self, watched: Watched) -> tuple[str, ...]:
+        """Name the columns that the model's samples hold; they are named anew when the model is read anew."""
+        known = self._names.get(watched.id)
+        if known is not None and known[0] is watched:
+            return known[1]
+        names = tuple(sampled_names(watched))
+        if len(self._names) >= _KEPT_NAMES:
+            self._names.clear()
+        if known is not None and known[1] == names:
+            names = known[1]  # so that plans made for them are found by identity
+        self._names[watched.id] = (watched, names)
+        return names
 
 
 def sampled_names(watched: Watched) -> list[str]:

@@ -42,15 +42,16 @@ class Offer:
 def columns(offers: Sequence[Offer]) -> dict[str, Any]:
     """Write the parts of batches as the columns that the journal's statement takes; octets go as one, unescaped."""
     rows = [(offer, part) for offer in offers for part in offer.parts]
-    sizes = [len(part.hashes) + len(part.payload) for _, part in rows]
+    payloads = [part.payload for _, part in rows]
+    hashes = [part.hashes for _, part in rows]
     return {
         "part_models": [offer.model_id for offer, _ in rows],
         "part_versions": [part.version for _, part in rows],
         "part_starts": [to_datetime(part.window_start_us) for _, part in rows],
-        "part_places": [1 + before for before in accumulate(sizes[:-1], initial=0)],
-        "part_hashes": [len(part.hashes) for _, part in rows],
-        "part_payloads": [len(part.payload) for _, part in rows],
-        "part_octets": b"".join([octets for _, part in rows for octets in (part.hashes, part.payload)]),
+        "part_hashes": hashes,
+        "part_places": [1 + before for before in accumulate(map(len, payloads[:-1]), initial=0)],
+        "part_payloads": [len(payload) for payload in payloads],
+        "part_octets": payloads[0] if len(payloads) == 1 else b"".join(payloads),
         "part_received": [to_datetime(offer.received_us) for offer, _ in rows],
     }
 

@@ -64,13 +64,13 @@ JOURNAL: Final = text(_JOURNAL)
 _SAMPLE: Final = """
 WITH sampled AS (
     INSERT INTO reservoir_part (model_id, version, window_start, hashes, payload, received_at)
-    SELECT model_id, version, window_start, substring(CAST(:part_octets AS bytea) FROM place FOR hashes),
-           substring(CAST(:part_octets AS bytea) FROM place + hashes FOR payload), received_at
+    SELECT model_id, version, window_start, hashes, substring(CAST(:part_octets AS bytea) FROM place FOR payload),
+           received_at
     FROM unnest(
         CAST(:part_models AS integer[]), CAST(:part_versions AS text[]), CAST(:part_starts AS timestamptz[]),
-        CAST(:part_places AS integer[]), CAST(:part_hashes AS integer[]), CAST(:part_payloads AS integer[]),
+        CAST(:part_hashes AS bytea[]), CAST(:part_places AS integer[]), CAST(:part_payloads AS integer[]),
         CAST(:part_received AS timestamptz[])
-    ) AS part (model_id, version, window_start, place, hashes, payload, received_at)
+    ) AS part (model_id, version, window_start, hashes, place, payload, received_at)
 )
 """
 

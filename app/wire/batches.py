@@ -36,6 +36,7 @@ class BatchColumns(Mapping[str, RawColumn]):
 
     def __init__(self, batch: Any, names: list[str]) -> None:
         """Keep the batch; its names are distinct."""
+        self.names = names
         self._batch = batch
         self._places = dict(zip(names, range(len(names)), strict=True))
 
