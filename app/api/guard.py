@@ -6,53 +6,18 @@ on uvicorn's httptools implementation, so its tests belong to every upgrade of u
 
 import asyncio
 import random
-from dataclasses import dataclass
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.api.bulk import BulkProtocol
+from app.api.patience import FloodError, Limits, Phase
 from app.api.problems import raw_answer
 
 _LINGER_S: Final = 1.0
 _LINGER_BYTES: Final = 2**20
-_BEATS: Final = 4
-_LONGEST_BEAT_S: Final = 1.0
 _BUSY_WAIT_S: Final = (1, 5)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client may take: bytes of head, seconds to send it, and the least speed of body and answer.
-
-    `waiting` is how many requests of one connection may wait for the answer to an earlier one.
-    """
-
-    head_bytes: int = 16 * 1024
-    head_s: float = 5.0
-    bytes_per_second: int = 16 * 1024
-    connections: int = 1000
-    waiting: int = 16
-
-    @property
-    def beat_s(self) -> float:
-        """Give the time between two looks at a connection."""
-        return min(_LONGEST_BEAT_S, self.head_s / _BEATS)
-
-
-class Phase(Enum):
-    """What a connection is waiting for."""
-
-    HEAD = auto()
-    BODY = auto()
-    NOTHING = auto()
-    END = auto()
-
-
-class FloodError(Exception):
-    """Stops the parser where there is too much: in a head that is too large, or before one request too many."""
 
 
 class GuardedProtocol(BulkProtocol):
@@ -61,14 +26,14 @@ class GuardedProtocol(BulkProtocol):
     limits = Limits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the watch; a client beyond the number that is served is sent away."""
+        """Start the watch; beyond the number that is served the slowest makes room, or else this one is sent away."""
         super().connection_made(transport)
         self._phase = Phase.HEAD
         self._since = self._checked = self.loop.time()
         self._head = self._unparsed = self._left_over = self._moved = 0
         self._flooded = False
         self._beat: asyncio.TimerHandle | None = None
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > self.limits.connections and not self._make_room():
             wait = random.randint(*_BUSY_WAIT_S)
             self._write(
                 HTTPStatus.SERVICE_UNAVAILABLE, "too-many-connections", "too many connections", retry_after=wait
@@ -211,6 +176,34 @@ class GuardedProtocol(BulkProtocol):
         """Ask for the least speed, after a grace as long as that for the head."""
         if now - self._since > self.limits.head_s + self._moved / self.limits.bytes_per_second:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "slow-body", "the body took too long to arrive")
+
+    def idled(self, now: float) -> float:
+        """Give the seconds for which this client has kept us waiting for what it sends, or has not read."""
+        if self.transport.is_closing():
+            return 0.0
+        if self._phase is Phase.NOTHING and not self.cycle.response_complete:
+            return now - self._unread[0] if self._unread and self.transport.get_write_buffer_size() else 0.0
+        return now - self._since - self._moved / self.limits.bytes_per_second
+
+    def give_way(self) -> None:
+        """End this connection in favour of another."""
+        if self._phase in {Phase.HEAD, Phase.BODY}:
+            code = "slow-headers" if self._phase is Phase.HEAD else "slow-body"
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, code, "others wait for this connection")
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _make_room(self) -> bool:
+        """End the connection that was waited for longest, if there is one that had us wait for longer than a beat."""
+        now = self.loop.time()
+        others = [one for one in self.connections if isinstance(one, GuardedProtocol) and one is not self]
+        slowest = max(others, key=lambda one: one.idled(now), default=self)
+        if slowest.idled(now) <= self.limits.beat_s:
+            return False
+        slowest.give_way()
+        return True
 
     def _stalled(self, now: float) -> bool:
         """Tell whether the client has stopped reading our answer."""

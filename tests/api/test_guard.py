@@ -173,6 +173,25 @@ def test_silent_connections(running: Running) -> None:
             assert answer(client)[0] == 200
 
 
+def test_slow_connections_make_room(running: Running) -> None:
+    """When all connections are taken, the one that was waited for longest goes, however it wastes time."""
+    busy = b"POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    for waste in (b"", b"GET / HTTP/1.1\r\n", post("/", 100) + b"x", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
+        with contextlib.ExitStack() as stack:
+            slow = [stack.enter_context(running.connect()) for _ in range(LIMITS.connections - 1)]
+            for client in slow:
+                client.sendall(waste)
+            time.sleep(1.5 * LIMITS.beat_s)
+            working = stack.enter_context(running.connect())
+            working.sendall(busy)
+            for _ in range(3):
+                with running.connect() as more:
+                    more.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    assert answer(more)[0] == 200
+            assert answer(working)[0] == 200
+        assert running.settled(0)
+
+
 def test_not_http(client: socket.socket) -> None:
     """What is no HTTP is a problem document too."""
     client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n")
