@@ -143,6 +143,7 @@ def policy(settings: Settings, *, scratch: Path) -> Policy:
         expectation_idle_us=settings.expectation_idle,
         max_decoded_bytes=settings.max_decoded_bytes,
         max_baseline_bytes=settings.max_baseline_bytes,
+        max_spill_bytes=settings.max_spill_bytes,
     )
 
 

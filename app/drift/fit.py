@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline, BinnedFeature
 from app.drift.bins import NumericBins
-from app.drift.columns import VALUE, CategoricalColumn, Column, Kind, NumericColumn, Role
+from app.drift.columns import VALUE, Block, CategoricalColumn, Column, Kind, NumericColumn, Role
 from app.drift.counting import Delta, count
 from app.drift.sample import NumericSample, row_hashes
+from app.drift.together import Together
 from app.drift.tops import CategorySketch
 
 SAMPLE_BYTES: Final = 64 << 20
@@ -31,8 +32,11 @@ FILTER_BITS_TOGETHER: Final = 1 << 29
 class Fit:
     """The first pass: sketches of all features."""
 
-    def __init__(self, features: Sequence[tuple[str, Kind, Role]]) -> None:
-        """Share the memory between the features, given as (name, kind, role) in published order."""
+    def __init__(self, features: Sequence[tuple[str, Kind, Role]], *, first: int = 0) -> None:
+        """Share the memory between the features, given as (name, kind, role) in published order.
+
+        `first` is the number of rows that went before.
+        """
         self._features = tuple(features)
         numeric = sum(kind is Kind.NUMERIC for _, kind, _ in features)
         categorical = max(1, len(features) - numeric)
@@ -44,14 +48,24 @@ class Fit:
             NumericSample(sample) if kind is Kind.NUMERIC else CategorySketch(categories, hashes=hashes, bits=bits)
             for _, kind, _ in features
         ]
-        self._rows = 0
+        numbers = zip(self._features, self._sketches, strict=True)
+        samples = {name: sketch for (name, _, _), sketch in numbers if isinstance(sketch, NumericSample)}
+        self._together = Together(samples, cap=sample)
+        self._rows = first
 
-    def add(self, columns: Mapping[str, Column], rows: int) -> None:
-        """Look at the next rows; a missing column is all null."""
+    def add(self, columns: Mapping[str, Column], rows: int, *, block: Block | None = None) -> None:
+        """Look at the next rows; a missing column is all null. What `block` holds, `columns` need not."""
+        if not rows:
+            return
         hashes = row_hashes(self._rows, rows)
         self._rows += rows
+        self._together.add(columns, hashes, block=block)
         for (name, _, _), sketch in zip(self._features, self._sketches, strict=True):
+            if name in self._together:
+                continue
             column = columns.get(name)
+            if column is None and block is not None and isinstance(sketch, NumericSample):
+                column = block.column(name)
             if column is None:
                 continue
             if isinstance(sketch, NumericSample) and isinstance(column, NumericColumn):
@@ -67,6 +81,7 @@ class Fit:
 
     def freeze(self) -> "Tally":
         """Fix the bins; the same rows can then be counted."""
+        self._together.leave()
         return Tally(
             [
                 _binned(name, kind, role, sketch)
@@ -86,11 +101,18 @@ class Tally:
         self._sums = np.zeros(total)
         self._rows = 0
 
-    def add(self, columns: Mapping[str, Column], window: NDArray[np.int64], windows: int) -> Delta:
+    def add(
+        self,
+        columns: Mapping[str, Column],
+        window: NDArray[np.int64],
+        windows: int,
+        *,
+        block: Block | None = None,
+    ) -> Delta:
         """Count the next rows and give what they add to windows 0 to `windows` - 1; those of window -1 have none."""
         timed = not len(window) or int(window.min()) >= 0
         own = window if timed else np.where(window < 0, windows, window)
-        delta = count(self.layout, columns, own, windows + (not timed), binned=self._sums)
+        delta = count(self.layout, columns, own, windows + (not timed), binned=self._sums, block=block)
         self._counts += delta.counts.sum(axis=0)
         self._rows += len(window)
         return Delta(delta.counts[:windows], sums=delta.sums[:windows], rows=delta.rows[:windows])

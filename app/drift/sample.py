@@ -11,9 +11,9 @@ Doubles = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
 
 BINS: Final = 50
-_EVERYTHING: Final = np.uint64(2**64 - 1)
+EVERYTHING: Final = np.uint64(2**64 - 1)
 # Some more values than the cap are gathered before the surplus is dropped, so that few chunks pay for it.
-_SLACK: Final = 4
+SLACK: Final = 4
 _LARGEST: Final = float(np.finfo(np.float64).max)
 
 
@@ -37,7 +37,7 @@ class NumericSample:
         self._values: list[Doubles] = [np.empty(0)]
         self._hashes: list[Hashes] = [np.empty(0, dtype=np.uint64)]
         self._held = 0
-        self._bound = _EVERYTHING
+        self._bound = EVERYTHING
         self._distinct: Doubles | None = np.empty(0)
 
     def add(self, values: Doubles, hashes: Hashes) -> None:
@@ -45,25 +45,33 @@ class NumericSample:
         finite = np.isfinite(values)
         if not finite.all():
             values, hashes = values[finite], hashes[finite]
-        if self._distinct is not None:
-            distinct = np.union1d(self._distinct, values + 0.0)
-            self._distinct = distinct if len(distinct) <= BINS else None
-        if self._bound < _EVERYTHING:
-            low = hashes < self._bound
+        self.see(values)
+        if self._bound < EVERYTHING:
+            low = hashes <= self._bound
             values, hashes = values[low], hashes[low]
         self._values.append(values + 0.0)
         self._hashes.append(hashes)
         self._held += len(values)
-        if self._held > self.cap + self.cap // _SLACK:
+        if self._held > self.cap + self.cap // SLACK:
             self._kept()
+
+    def see(self, values: Doubles) -> None:
+        """Follow the distinct values of more rows, all finite."""
+        if self._distinct is not None:
+            distinct = np.union1d(self._distinct, values + 0.0)
+            self._distinct = distinct if len(distinct) <= BINS else None
+
+    def adopt(self, values: Doubles, hashes: Hashes, *, bound: np.uint64) -> None:
+        """Begin with the values of rows whose hashes are the smallest so far, all up to `bound`."""
+        self._values, self._hashes, self._held, self._bound = [values], [hashes], len(values), bound
 
     def _kept(self) -> Doubles:
         """Drop all but the rows with the smallest hashes."""
         values, hashes = np.concatenate(self._values), np.concatenate(self._hashes)
         if len(values) > self.cap:
-            kept = np.argpartition(hashes, self.cap)
-            self._bound = hashes[kept[self.cap]]
-            values, hashes = values[kept[: self.cap]], hashes[kept[: self.cap]]
+            kept = np.argpartition(hashes, self.cap - 1)[: self.cap]
+            values, hashes = values[kept], hashes[kept]
+            self._bound = hashes.max()
         self._values, self._hashes, self._held = [values], [hashes], len(values)
         return values
 
@@ -78,7 +86,7 @@ class NumericSample:
 
     def scale(self) -> float:
         """A robust standard deviation: by the quartiles, else the outer twentieths, else the plain one, else 1."""
-        values = self._kept()
+        values = np.sort(self._kept())
         if not len(values):
             return 1.0
         p05, p25, p75, p95 = np.quantile(values * 0.5, [0.05, 0.25, 0.75, 0.95]).tolist()

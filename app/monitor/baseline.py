@@ -1,6 +1,7 @@
 """The road of a baseline: rows of any size, bins, counts by window."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.baseline import Baseline
-from app.drift.columns import Column, Kind, Role
+from app.drift.columns import Kind, Role
 from app.drift.counting import count
 from app.drift.fit import Fit, Tally
 from app.drift.windows import WEEK_US, window_starts
@@ -17,6 +18,7 @@ from app.monitor.arrival import Arrival, arrive
 from app.monitor.catalog import Watched
 from app.monitor.opening import opening
 from app.monitor.record import columns_of
+from app.monitor.spill import Portion, Spill
 from app.storage.windows import WindowCounts
 from app.wire.envelope import opened
 from app.wire.names import check_name
@@ -67,8 +69,8 @@ class BaselineRows:
         self._max_columns = max_columns
         self._kinds: dict[str, tuple[Kind, Role]] = {}
 
-    def fit(self) -> tuple[Tally, Counted]:
-        """Read the rows once to place the bins; Refused without a row."""
+    def fit(self, spill: Spill | None = None) -> tuple[Tally, Counted]:
+        """Read the rows once to place the bins, and keep them if there is somewhere to; Refused without a row."""
         fits: list[Fit] = []
         self._infer()
         numbers = frozenset(name for name, (kind, _) in self._kinds.items() if kind is Kind.NUMERIC)
@@ -78,16 +80,18 @@ class BaselineRows:
         starts: set[int] = set()
         accepted = rejected = 0
         rejections: list[Rejection] = []
-        for table, arrival in self.chunks():
+        for table, arrival in self._chunks():
             late = self._discover(table)
             if late:
-                fits.append(Fit([(name, *self._kinds[name]) for name in late]))
-            columns = self.columns(table, arrival)
+                fits.append(Fit([(name, *self._kinds[name]) for name in late], first=accepted))
+            portion = self._portion(table, arrival)
             for fit in fits:
-                fit.add(columns, len(arrival.rows))
+                fit.add(portion.columns, len(portion), block=portion.block)
+            if spill is not None:
+                spill.add(portion)
             if len(starts) < MOST_WINDOWS:
-                starts.update(np.unique(arrival.starts[arrival.timed]).tolist())
-            accepted += len(arrival.rows)
+                starts.update(np.unique(portion.starts[portion.timed]).tolist())
+            accepted += len(portion)
             rejected += arrival.rejected
             rejections += arrival.rejections[: LISTED_REJECTIONS - len(rejections)]
         if not accepted:
@@ -95,37 +99,19 @@ class BaselineRows:
         tally = Tally([feature for fit in fits for feature in fit.freeze().layout.features])
         return tally, Counted(tally.layout, np.array(sorted(starts), np.int64), rejected, tuple(rejections))
 
-    def count(self, tally: Tally, starts: Starts) -> Iterator[WindowCounts]:
-        """Read the rows again and count them: all into the tally, and by window as many at once as memory allows."""
+    def count(self, tally: Tally, starts: Starts, spill: Spill | None = None) -> Iterator[WindowCounts]:
+        """Take the rows again and count them: all into the tally, and by window as many at once as memory allows."""
         total = max(1, tally.layout.total)
         together = max(1, WINDOW_MEMORY // (8 * total))
         for first in range(0, max(1, len(starts)), together):
-            yield self._count_some(tally, starts[first : first + together], first=first == 0)
+            portions = spill.portions() if spill is not None and spill.whole else self._portions()
+            yield _count_some(tally, starts[first : first + together], portions, first=first == 0)
 
-    def _count_some(self, tally: Tally, wanted: Starts, *, first: bool) -> WindowCounts:
-        layout = tally.layout
-        counts = np.zeros((len(wanted), layout.total), np.int64)
-        sums = np.zeros((len(wanted), len(layout.features)))
-        rows = np.zeros(len(wanted), np.int64)
-        for table, arrival in self.chunks():
-            columns = self.columns(table, arrival)
-            mine = arrival.timed & np.isin(arrival.starts, wanted)
-            present = np.unique(arrival.starts[mine])
-            places = np.where(mine, np.searchsorted(present, arrival.starts), -1)
-            if first:
-                delta = tally.add(columns, places, len(present))
-            else:
-                chosen = np.flatnonzero(mine)
-                some = {name: column.take(chosen) for name, column in columns.items()}
-                delta = count(layout, some, places[chosen], len(present))
-            at = np.searchsorted(wanted, present)
-            counts[at] += delta.counts
-            with np.errstate(over="ignore", invalid="ignore"):
-                sums[at] += delta.sums
-            rows[at] += delta.rows
-        return WindowCounts(wanted, rows, counts, sums, np.zeros(len(wanted), np.int64))
+    def _portions(self) -> Iterator[Portion]:
+        """Read the file, and of it what counts."""
+        return itertools.starmap(self._portion, self._chunks())
 
-    def chunks(self) -> Iterator[tuple[Table, Arrival]]:
+    def _chunks(self) -> Iterator[tuple[Table, Arrival]]:
         """Give the rows part by part, with those that count."""
         for table in self._tables(self._progress):
             yield table, arrive(table, self._clockwork, now_us=self._now_us, version=None, backfill=True)
@@ -135,12 +121,14 @@ class BaselineRows:
         for table in self._rows.tables(progress):
             yield opened(table, self._opening, logged=bool(self._opening.keys))
 
-    def columns(self, table: Table, arrival: Arrival) -> dict[str, Column]:
+    def _portion(self, table: Table, arrival: Arrival) -> Portion:
         """Read the features of the rows that count."""
-        columns = columns_of(table, {name: kind for name, (kind, _) in self._kinds.items()})
-        if len(arrival.rows) == table.rows:
-            return columns
-        return {name: column.take(arrival.rows) for name, column in columns.items()}
+        block = table.block
+        columns = columns_of(table, {name: kind for name, (kind, _) in self._kinds.items()}, block=block)
+        if len(arrival.rows) != table.rows:
+            columns = {name: column.take(arrival.rows) for name, column in columns.items()}
+            block = None if block is None else block.take(arrival.rows)
+        return Portion(arrival.starts, arrival.timed, columns, block)
 
     def _infer(self) -> None:
         """Decide the kinds of undeclared columns on the first rows."""
@@ -180,3 +168,27 @@ class BaselineRows:
             raise Refused(
                 "too-many-columns", f"a model may have {self._max_columns} features, these rows have {len(self._kinds)}"
             )
+
+
+def _count_some(tally: Tally, wanted: Starts, portions: Iterable[Portion], *, first: bool) -> WindowCounts:
+    layout = tally.layout
+    counts = np.zeros((len(wanted), layout.total), np.int64)
+    sums = np.zeros((len(wanted), len(layout.features)))
+    rows = np.zeros(len(wanted), np.int64)
+    for portion in portions:
+        mine = portion.timed & np.isin(portion.starts, wanted)
+        present = np.unique(portion.starts[mine])
+        places = np.where(mine, np.searchsorted(present, portion.starts), -1)
+        if first:
+            delta = tally.add(portion.columns, places, len(present), block=portion.block)
+        else:
+            chosen = np.flatnonzero(mine)
+            some = {name: column.take(chosen) for name, column in portion.columns.items()}
+            block = None if portion.block is None else portion.block.take(chosen)
+            delta = count(layout, some, places[chosen], len(present), block=block)
+        at = np.searchsorted(wanted, present)
+        counts[at] += delta.counts
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums[at] += delta.sums
+        rows[at] += delta.rows
+    return WindowCounts(wanted, rows, counts, sums, np.zeros(len(wanted), np.int64))

@@ -18,6 +18,7 @@ from app.monitor.gauges import publish
 from app.monitor.models import Author
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
+from app.monitor.spill import Spill
 from app.storage import audit, baselines, exposition, models, windows
 from app.storage.baselines import BaselineInfo
 from app.storage.database import Connection
@@ -55,11 +56,12 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     reader = BaselineRows(
         watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns, progress=progress
     )
-    tally, counted = reader.fit()
-    parts = reader.count(tally, counted.starts)
-    first = next(parts)
-    counted = Counted(tally.finish(), counted.starts, counted.rejected, counted.rejections)
-    return _store(service, watched, counted, chain([first], parts), source="rows", activate=activate, author=author)
+    with Spill(service.policy.scratch, room=service.policy.max_spill_bytes) as spill:
+        tally, counted = reader.fit(spill)
+        parts = reader.count(tally, counted.starts, spill)
+        first = next(parts)
+        counted = Counted(tally.finish(), counted.starts, counted.rejected, counted.rejections)
+        return _store(service, watched, counted, chain([first], parts), source="rows", activate=activate, author=author)
 
 
 def create_from_windows(  # noqa: PLR0913 - what makes a baseline

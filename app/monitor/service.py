@@ -49,6 +49,7 @@ class Policy:
     expectation_idle_us: int = 120_000_000
     max_decoded_bytes: int = 16 * 2**20
     max_baseline_bytes: int = 64 * 2**30
+    max_spill_bytes: int = 16 * 2**30
 
 
 @dataclass(frozen=True, slots=True)

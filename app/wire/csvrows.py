@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, partial
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ HEADER_BYTES: Final = 1 << 22
 HEADER_LOOKS: Final = (1 << 14, HEADER_BYTES)
 LOOKS: Final = 2
 COLUMN: Final = re.compile(r"In CSV column #([0-9]+): ")
-NAMES_AND_FIRST: Final = 2
 
 
 def header(head: bytes) -> list[str]:
@@ -49,31 +48,22 @@ def header(head: bytes) -> list[str]:
     return names
 
 
-def open_reader(  # noqa: PLR0913 - the options of a reader
-    source: Any,
-    width: int,
-    *,
-    block: int,
-    ragged: Callable[[int | None], object],
-    doubles: Collection[int] = (),
-    threads: bool = False,
-) -> pyarrow.csv.CSVStreamingReader:
-    """Read UTF-8 cells in blocks, telling the row number, from 0, of every line of another width.
+def _open(text: bytes, width: int, *, headed: bool, ragged: list[int], doubles: Collection[int]) -> Any:
+    """Read UTF-8 cells, noting the row number, from 0, of every line of another width.
 
-    `doubles` are columns to be read as numbers; a cell that is none ends the reading. With `threads` the number of a
-    row is not known.
+    `doubles` are columns to be read as numbers; a cell that is none ends the reading.
     """
     names = [str(n) for n in range(width)]
     types = {name: pa.float64() if place in doubles else pa.string() for place, name in enumerate(names)}
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        ragged(None if row.number is None else row.number - NAMES_AND_FIRST)
+        ragged.append(row.number - 1 - headed)
         return "skip"
 
     return pyarrow.csv.open_csv(
-        source,
+        pa.BufferReader(text),
         read_options=pyarrow.csv.ReadOptions(
-            use_threads=threads, block_size=block, column_names=names, skip_rows_after_names=1
+            use_threads=False, block_size=len(text) + 1, column_names=names, skip_rows_after_names=int(headed)
         ),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         convert_options=pyarrow.csv.ConvertOptions(
@@ -86,11 +76,10 @@ def open_reader(  # noqa: PLR0913 - the options of a reader
     )
 
 
-def table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int]) -> Table:
+def _table_of_cells(names: list[str], batches: list[pa.RecordBatch], *, ragged: list[int]) -> Table:
     """Make a table of cells; `ragged` are the numbers of the refused rows among them."""
     rows = sum(batch.num_rows for batch in batches)
-    kinds = batches[0].schema.types if batches else [pa.string()] * len(names)
-    cells = [pa.chunked_array([batch.column(n) for batch in batches], kind) for n, kind in enumerate(kinds)]
+    cells = [pa.chunked_array([batch.column(n) for batch in batches], pa.string()) for n in range(len(names))]
     return _table(dict(zip(names, cells, strict=True)), rows, ragged=ragged)
 
 
@@ -112,31 +101,44 @@ def table_of_csv(body: bytes, *, numbers: Collection[str] = ()) -> Table:
     text = repaired(body)
     ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
     doubles = {place for place, name in enumerate(names) if name in numbers}
-    for _ in range(LOOKS if doubles else 0):
-        batches, ragged, odd = _look(ended, len(names), doubles)
+    return table_of_lines(ended, names, doubles=doubles, headed=True)
+
+
+def table_of_lines(text: bytes, names: list[str], *, doubles: set[int], headed: bool) -> Table:
+    """Make a table of whole lines, the first of them the header or not.
+
+    Columns at the places in `doubles` are read as numbers; one that holds something else is taken out of them.
+    """
+    width = len(names)
+    for _ in range(LOOKS):
+        tried = doubles.copy()
+        if not tried:
+            break
+        batches, ragged, odd = _look(text, width, tried, headed=headed)
         if batches and not odd:
-            columns = NumberColumns(batches[0], names, doubles, again=cache(partial(_texts, ended, len(names))))
+            columns = NumberColumns(batches[0], names, tried, again=cache(partial(_texts, text, width, headed=headed)))
             odd = columns.odd()
             if not odd:
                 return _table(columns, batches[0].num_rows, ragged=ragged)
         doubles -= odd
-    batches, ragged, _ = _look(ended, len(names), set())
-    return table_of_cells(names, batches, ragged=ragged)
+    batches, ragged, _ = _look(text, width, set(), headed=headed)
+    return _table_of_cells(names, batches, ragged=ragged)
 
 
-def _look(text: bytes, width: int, doubles: set[int]) -> tuple[list[pa.RecordBatch], list[int], set[int]]:
+def _look(
+    text: bytes, width: int, doubles: set[int], *, headed: bool
+) -> tuple[list[pa.RecordBatch], list[int], set[int]]:
     """Read all rows; gives them, the refused ones, and a column of doubles that holds something else."""
-    ragged: list[int | None] = []
+    ragged: list[int] = []
     try:
-        source = pa.BufferReader(text)
-        batches = list(open_reader(source, width, block=len(text) + 1, ragged=ragged.append, doubles=doubles))
+        batches = list(_open(text, width, headed=headed, ragged=ragged, doubles=doubles))
     except pa.ArrowInvalid as error:
         odd = COLUMN.search(str(error))
         if odd is not None and int(odd[1]) in doubles:
             return [], [], {int(odd[1])}
         raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
-    return batches, [row for row in ragged if row is not None], set()
+    return batches, ragged, set()
 
 
-def _texts(text: bytes, width: int) -> pa.RecordBatch:
-    return _look(text, width, set())[0][0]
+def _texts(text: bytes, width: int, *, headed: bool) -> pa.RecordBatch:
+    return _look(text, width, set(), headed=headed)[0][0]

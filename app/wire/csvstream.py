@@ -1,39 +1,35 @@
 """CSV files of any size, block by block."""
 
 import codecs
-import math
-from bisect import insort
+import os
 from collections import deque
 from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from app.wire.csvrows import COLUMN, HEADER_BYTES, header, open_reader, table_of_cells
-from app.wire.faults import clip, undecodable
+from app.wire.csvcuts import last_cut
+from app.wire.csvrows import HEADER_BYTES, header, table_of_lines
+from app.wire.faults import undecodable
 from app.wire.sources import Plain
 from app.wire.table import Table
 
-# Larger blocks fall out of the cache and read at half the speed.
-BLOCK: Final = 2 << 20
-LARGEST_BLOCK: Final = 128 << 20
-SECOND_LOOKS: Final = 8
-
-
-class _OddError(Exception):
-    """Something that only a slower look can tell."""
+# Larger blocks fall out of the cache and are read more slowly.
+BLOCK: Final = 3 << 19
+LARGEST_BLOCK: Final = 64 << 20
+MOST_READERS: Final = 2
 
 
 class CsvFile:
-    """One pass over a CSV file; a row longer than a block is read with larger blocks.
+    """One pass over a CSV file; a row longer than a block makes a longer block.
 
-    Columns named in `doubles` are read as numbers by all cores, as long as every cell is one; a second look from the
-    start takes the others as text, and a file with lines of another width in one thread, which can count them.
+    Columns named in `doubles` are read as numbers, as long as every cell of a block is one. Without a number of
+    `readers`, the threads that read blocks, it is that of the cores, up to two; with none the caller's reads them.
     """
 
-    def __init__(self, path: Path, *, block: int = BLOCK, doubles: Collection[str] = ()) -> None:
+    def __init__(
+        self, path: Path, *, block: int = BLOCK, doubles: Collection[str] = (), readers: int | None = None
+    ) -> None:
         """Read the header and nothing else; a file without a line has no columns and no rows."""
         self._path = path
         self._block = block
@@ -41,98 +37,58 @@ class CsvFile:
             head = plain.read(HEADER_BYTES)
         self._names = header(head) if head.removeprefix(codecs.BOM_UTF8).strip() else []
         self._doubles = {place for place, name in enumerate(self._names) if name in doubles}
-        self._looks = SECOND_LOOKS
-        self._threads = True
-        self._kept = 0
-        self._position = 0
-        self._ragged: list[int] = []
+        self._readers = _readers() if readers is None else readers
         self.consumed = 0
 
     def tables(self) -> Iterator[Table]:
-        """Give the rows in order, numbered within their table; refused rows at the very end make one without rows."""
-        while self._names:
-            try:
-                yield from self._pass()
-            except _OddError:
-                continue
-            except pa.ArrowInvalid as error:
-                self._look_again(error)
-            else:
-                break
-        if self._ragged:
-            yield table_of_cells(self._names, [], ragged=[row - self._position for row in self._ragged])
-
-    def _look_again(self, error: pa.ArrowInvalid) -> None:
-        """Choose another way to read what could not be read."""
-        odd = COLUMN.search(str(error))
-        if odd is not None and int(odd[1]) in self._doubles:
-            self._as_text({int(odd[1])})
-        elif "straddling" in str(error) and self._block < LARGEST_BLOCK:
-            self._block *= 4
-        else:
-            raise undecodable(f"the CSV cannot be read: {clip(str(error))}") from None
-
-    def _as_text(self, odd: Collection[int]) -> None:
-        """Read some columns as text from now on, and all of them when this happens often."""
-        self._looks -= 1
-        self._doubles = self._doubles.difference(odd) if self._looks else set()
-
-    def _pass(self) -> Iterator[Table]:
-        """Read from the start, skipping the rows that were given before."""
-        skip, self._ragged = self._kept, []
-        met: deque[int | None] = deque()  # of this pass alone: threads of an earlier one may still be at it
+        """Give the rows in order, numbered within their table; refused rows alone make one without rows."""
         with Plain(self._path, text=True) as plain:
-            source = pa.PythonFile(plain, mode="r")
-            reader = open_reader(
-                source,
-                len(self._names),
-                block=self._block,
-                ragged=met.append,
-                doubles=self._doubles,
-                threads=self._threads,
-            )
-            try:
-                for batch in reader:
-                    fresh = batch.slice(min(skip, batch.num_rows))
-                    skip -= batch.num_rows - fresh.num_rows
-                    self.consumed = plain.consumed
-                    self._note(met)
-                    if fresh.num_rows:
-                        self._check_numbers(fresh)
-                        yield self._table(fresh)
-                self._note(met)
-            finally:
-                reader.close()
+            for table in self._ahead(plain) if self._readers else map(self._table, self._blocks(plain)):
+                if table.received:
+                    yield table
 
-    def _note(self, met: deque[int | None]) -> None:
-        """Keep the rows of another width that were met, ahead of those given: all others were met before.
+    def _ahead(self, plain: Plain) -> Iterator[Table]:
+        """Read some blocks in threads while earlier ones are looked at."""
+        with ThreadPoolExecutor(self._readers, thread_name_prefix="csv") as pool:
+            waiting: deque[Future[Table]] = deque()
+            for block in self._blocks(plain):
+                waiting.append(pool.submit(self._table, block))
+                if len(waiting) > self._readers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
-        Threads do not know their numbers, so that another look has to be taken without.
-        """
-        while met:
-            row = met.popleft()
-            if row is None:
-                self._threads = False
-                raise _OddError
-            if row >= self._position:
-                insort(self._ragged, row)
+    def _table(self, block: tuple[bytes, bool]) -> Table:
+        """Read a block; columns of doubles that hold something else are read as text from now on."""
+        text, headed = block
+        return table_of_lines(text, self._names, doubles=self._doubles, headed=headed)
 
-    def _check_numbers(self, batch: pa.RecordBatch) -> None:
-        """Look again at NaN, which other words than NaN may have become."""
-        sums = {place: pc.sum(batch.column(place)).as_py() for place in self._doubles}
-        odd = {place for place, total in sums.items() if total is not None and math.isnan(total)}
-        if odd:
-            self._as_text(odd)
-            raise _OddError
+    def _blocks(self, plain: Plain) -> Iterator[tuple[bytes, bool]]:
+        """Cut the file into blocks of whole rows, and say which of them begins with the header."""
+        rest, headed, more = b"", True, bool(self._names)
+        while more:
+            size = max(self._block, len(rest))
+            part = plain.read(size)
+            more = len(part) == size
+            text = rest + part
+            self.consumed = plain.consumed
+            if headed:
+                text = text.removeprefix(codecs.BOM_UTF8)
+            cut = last_cut(text) if more else len(text)
+            rest = text[cut:]
+            if len(rest) > LARGEST_BLOCK:
+                raise undecodable(f"a row of the CSV takes more than {LARGEST_BLOCK} bytes")
+            if cut:
+                yield _framed(text[:cut]), headed
+                headed = False
 
-    def _table(self, batch: pa.RecordBatch) -> Table:
-        """Take the refused rows that lie among these: the reader may know of later ones already."""
-        end, taken = self._position + batch.num_rows, 0
-        while taken < len(self._ragged) and self._ragged[taken] < end:
-            taken += 1
-            end += 1
-        ragged = [row - self._position for row in self._ragged[:taken]]
-        table = table_of_cells(self._names, [batch], ragged=ragged)
-        self._ragged = self._ragged[taken:]
-        self._position, self._kept = end, self._kept + batch.num_rows
-        return table
+
+def _framed(text: bytes) -> bytes:
+    """End the last row, and keep the reader from taking the first letter for a byte order mark."""
+    ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
+    return b"\n" + ended if ended.startswith(codecs.BOM_UTF8) else ended
+
+
+def _readers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_READERS) if cores > 1 else 0

@@ -47,7 +47,7 @@ def compression_of(path: Path) -> str | None:
 
 
 class Plain:
-    """The decompressed bytes of a file, read in full; as `text`, they are repaired UTF-8 closed by a line end."""
+    """The decompressed bytes of a file, read in full; as `text`, they are repaired UTF-8."""
 
     def __init__(self, path: Path, *, text: bool = False) -> None:
         """Open the file; nothing is read yet."""
@@ -98,11 +98,13 @@ class Plain:
     def _repaired(self, part: bytes) -> bytes:
         if self._repair is None or self._over:
             return b""
+        if part.isascii() and part and not self._repair.getstate()[0]:
+            return part
         text = self._repair.decode(part, final=not part).encode()
         if part:
             return text or self._some(1)
         self._over = True
-        return text + b"\n"
+        return text
 
     def readable(self) -> bool:
         """Say yes: Arrow asks."""

@@ -14,6 +14,7 @@ from app.drift.context import HOUR_US
 from app.errors import Refused
 from app.monitor import baseline as road
 from app.monitor.baseline import BaselineRows
+from app.monitor.spill import Spill
 from app.storage.windows import WindowCounts
 from app.wire.stream import RowsFile
 from monitor.desk import MONDAY, Desk, weeks_of_rows
@@ -21,11 +22,13 @@ from monitor.desk import MONDAY, Desk, weeks_of_rows
 HOURS: Final = 5
 
 
-def read(desk: Desk, path: Path, *, max_columns: int = 100) -> tuple[Baseline, list[WindowCounts]]:
+def read(
+    desk: Desk, path: Path, *, max_columns: int = 100, spill: Spill | None = None
+) -> tuple[Baseline, list[WindowCounts]]:
     """Take the road: fit, then count."""
     rows = BaselineRows(desk.watched, RowsFile(path, None), now_us=MONDAY, max_columns=max_columns)
-    tally, counted = rows.fit()
-    parts = list(rows.count(tally, counted.starts))
+    tally, counted = rows.fit(spill)
+    parts = list(rows.count(tally, counted.starts, spill))
     return tally.finish(), parts
 
 

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.errors import BadRequest
+from app.wire import csvstream
+from app.wire.csvrows import table_of_csv
 from app.wire.csvstream import CsvFile
 from app.wire.table import Table
 from app.wire.values import categorical, numeric
@@ -66,7 +69,7 @@ def test_typed_and_plain_reading_agree(tmp_path: Path, lines: list[str], before:
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(["x,y,z", *[GOOD] * before, *lines, *[GOOD] * after]), encoding="utf-8")
     plain = counted(list(CsvFile(path, block=200).tables()))
-    assert counted(list(CsvFile(path, block=200, doubles={"x", "z"}).tables())) == plain
+    assert counted(list(CsvFile(path, block=200, doubles={"x", "z"}, readers=2).tables())) == plain
 
 
 def test_every_column_may_be_odd(tmp_path: Path) -> None:
@@ -90,3 +93,43 @@ def test_a_ragged_last_line_is_refused(tmp_path: Path, tail: str) -> None:
     tables = list(CsvFile(path, block=256, doubles={"x", "z"}).tables())
     assert sum(table.rows for table in tables) == 500
     assert sum(table.received for table in tables) == 501
+
+
+def cells(tables: list[Table]) -> tuple[list[list[object]], list[int]]:
+    """All cells, and the numbers of the refused rows."""
+    found: list[list[object]] = [[], []]
+    refused: list[int] = []
+    received = 0
+    for table in tables:
+        for column, name in zip(found, ("x", "y"), strict=True):
+            column.extend(table.columns[name].to_pylist())  # type: ignore[union-attr]
+        refused += [one.row + received for one in table.rejections]
+        received += table.received
+    return found, refused
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.sampled_from(['"', '""', ",", "\n", "\r", "\r\n", "a", "\ufeff", " "]), max_size=60).map("".join),
+    st.integers(1, 30),
+    st.sampled_from([0, 2]),
+)
+def test_blocks_are_cut_between_rows(tmp_path: Path, text: str, block: int, readers: int) -> None:
+    """Wherever quotes, line ends and marks stand, small blocks hold the rows of the whole."""
+    body = ("x,y\n" + text).encode()
+    try:
+        whole = cells([table_of_csv(body)])
+    except BadRequest:
+        return
+    path = tmp_path / "rows.csv"
+    path.write_bytes(body)
+    assert cells(list(CsvFile(path, block=block, readers=readers).tables())) == whole
+
+
+def test_a_row_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quote that never closes makes the rest of the file one row."""
+    monkeypatch.setattr(csvstream, "LARGEST_BLOCK", 1000)
+    path = tmp_path / "open.csv"
+    path.write_text('x,y\n1,"' + "1,2\n" * 1000)
+    with pytest.raises(BadRequest, match="takes more than"):
+        list(CsvFile(path, block=100).tables())
