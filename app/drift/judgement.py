@@ -17,7 +17,7 @@ STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
 SMALL_TVD: Final = 0.01
 _STRAY_ROWS: Final = 1
 """One row in a special bin is no witness against a window."""
-_CELLS: Final = 2_000_000
+_CELLS: Final = 400_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from app.storage.windows import WindowCounts
 
 Starts = NDArray[np.int64]
 CHUNK = 64
+CHUNK_BINS = 600_000
+"""Bins of windows read at once: what memory they may take, however many features there are."""
 EVER_US = -(2**55)
 
 
@@ -190,7 +193,7 @@ def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts
     if arm.own:
         yield from of_baseline(read, arm, wanted)
     elif arm.period is not None:
-        yield from _rolled(read, arm.strand(), wanted)
+        yield from _rolled(read, arm.strand(), wanted, chunk=_together(arm))
     elif len(wanted):
         for chunk in windows.counts(
             read,
@@ -199,7 +202,7 @@ def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts
             version=arm.version,
             from_us=int(wanted[0]),
             to_us=int(wanted[-1]) + 1,
-            chunk=CHUNK,
+            chunk=_together(arm),
         ):
             yield _only(chunk, wanted)
 
@@ -207,18 +210,22 @@ def counted(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts
 def of_baseline(read: Connection, arm: Arm, wanted: Starts) -> Iterator[WindowCounts]:
     """Read the given windows of the baseline itself, a few at a time."""
     if arm.period is not None:
-        yield from _rolled(read, arm.strand(rollups.BASELINE), wanted)
+        yield from _rolled(read, arm.strand(rollups.BASELINE), wanted, chunk=_together(arm))
     elif len(wanted):
         first, stop = int(wanted[0]), int(wanted[-1]) + 1
-        for chunk in baselines.windows(read, arm.baseline_id, from_us=first, to_us=stop, chunk=CHUNK):
+        for chunk in baselines.windows(read, arm.baseline_id, from_us=first, to_us=stop, chunk=_together(arm)):
             yield _only(chunk, wanted)
 
 
-def _rolled(read: Connection, strand: Strand, wanted: Starts) -> Iterator[WindowCounts]:
+def _rolled(read: Connection, strand: Strand, wanted: Starts, *, chunk: int) -> Iterator[WindowCounts]:
     if len(wanted):
         first, stop = int(wanted[0]), int(wanted[-1]) + 1
-        for chunk, _ in rollups.counts(read, strand, from_us=first, to_us=stop, chunk=CHUNK):
-            yield _only(chunk, wanted)
+        for found, _ in rollups.counts(read, strand, from_us=first, to_us=stop, chunk=chunk):
+            yield _only(found, wanted)
+
+
+def _together(arm: Arm) -> int:
+    return max(min(CHUNK_BINS // max(arm.baseline.total, 1), CHUNK), 1)
 
 
 def _only(chunk: WindowCounts, wanted: Starts) -> WindowCounts:
@@ -230,13 +237,24 @@ def _only(chunk: WindowCounts, wanted: Starts) -> WindowCounts:
     )
 
 
-def laid(chunks: Iterator[WindowCounts], arm: Arm) -> Windows:
-    """Lay windows end to end, each count in as few bytes as the largest of its chunk needs."""
-    starts: list[Starts] = [np.zeros(0, np.int64)]
-    rows: list[Starts] = [np.zeros(0, np.int64)]
-    counts: list[NDArray[np.integer]] = [np.zeros((0, arm.baseline.total), np.uint16)]
+def laid(chunks: Iterator[WindowCounts], arm: Arm, *, windows: int) -> tuple[Starts, NDArray[np.integer], Starts]:
+    """Lay so many windows end to end, each count in as few bytes as the largest of all needs: starts, counts, rows."""
+    starts, rows = np.zeros(windows, np.int64), np.zeros(windows, np.int64)
+    counts: NDArray[np.integer] = np.zeros((windows, arm.baseline.total), np.uint8)
+    at = 0
     for chunk in chunks:
-        starts.append(chunk.starts)
-        rows.append(arm.expected_rows(chunk))
-        counts.append(chunk.counts.astype(np.min_scalar_type(int(chunk.counts.max(initial=0)))))
-    return Windows(np.concatenate(starts), np.concatenate(counts), np.concatenate(rows))
+        end = at + len(chunk)
+        starts[at:end], rows[at:end] = chunk.starts, arm.expected_rows(chunk)
+        least = np.min_scalar_type(int(chunk.counts.max(initial=0)))
+        if least.itemsize > counts.itemsize:
+            counts = _widened(counts, at, least)
+        counts[at:end] = chunk.counts
+        at = end
+    return starts[:at], counts[:at], rows[:at]
+
+
+def _widened(counts: NDArray[np.integer], filled: int, dtype: np.dtype[Any]) -> NDArray[np.integer]:
+    """Give counts more bytes each; what was never written takes no memory."""
+    wide = np.zeros(counts.shape, dtype)
+    wide[:filled] = counts[:filled]
+    return wide

@@ -106,11 +106,19 @@ def _again(conn: Connection, arm: Arm, *, monday: int, reach: Reach) -> tuple[Ar
 
 
 def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was known
-    read: Connection, conn: Connection, arm: Arm, rulebook: Rulebook, resumption: Resumption, *, now_us: int
-) -> tuple[list[ScoredWindow], dict[str, TopBins]]:
+    read: Connection,
+    conn: Connection,
+    arm: Arm,
+    rulebook: Rulebook,
+    resumption: Resumption,
+    *,
+    now_us: int,
+    store: Callable[[list[ScoredWindow]], None],
+) -> tuple[int, dict[str, TopBins]]:
     """Judge the windows up to the end of the week that was resumed, and note how far that is.
 
-    Gives the scored windows, and the outstanding bins of every episode that began among them.
+    Stores the scored windows, a few at a time. Gives the start of the last of them, and the outstanding bins of every
+    episode that began among them.
     """
     at, state = resumption.at, resumption.state
     monday = monday_us(int(arm.starts[at]))
@@ -120,7 +128,6 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         then = state if resumption.before is None else unpacked_state(resumption.before)
         calibration = fit_week(read, arm, rulebook, state=then, monday=monday)
     before = packed_state(state) if resumption.before is None else resumption.before
-    found: list[ScoredWindow] = []
     tops: dict[str, TopBins] = {}
     for chunk in counted(read, arm, arm.starts[at:end]):
         week = walk(
@@ -134,7 +141,7 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         )
         scored = entries(arm.baseline, chunk, week, rulebook=rulebook, baseline_id=arm.baseline_id, now_us=now_us)
         state = crossed(week.state, scored, rulebook)
-        found += scored
+        store(scored)
         tops |= top_bins(arm.baseline, calibration, chunk, state.episodes, grid=rulebook.settings.grid)
     chronicles.save(
         conn,
@@ -159,4 +166,4 @@ def walk_week(  # noqa: PLR0913 - what is read, what is written, and what was kn
         length_us=arm.length_us,
         before_us=monday - KEPT_CALIBRATIONS_US,
     )
-    return found, tops
+    return int(arm.starts[end - 1]), tops

@@ -22,6 +22,7 @@ from app.monitor.service import Service
 from app.monitor.terms import terms
 from app.monitor.turn import TURN_S, TakenError
 from app.storage import exposition, fold, models, received, rollups, scores, thresholds, windows
+from app.storage.database import Connection
 from app.storage.scores import ScoredWindow
 from app.storage.thresholds import StoredThreshold
 from app.storage.turns import take_turn
@@ -153,28 +154,39 @@ def _step(
                     continue
                 arm, point = resumed
                 since_us = int(arm.starts[point.at])
-                found, tops = walk_week(read, conn, arm, rulebook, point, now_us=service.now_us())
-                if period is None:
-                    scores.save_many(conn, watched.id, found)
-                else:
-                    rollups.save_scores(conn, watched.id, period.length_us, found)
-                until_us = max(one.start_us for one in found)
+                keeper = _Keeper(conn, watched.id, period)
+                until_us, tops = walk_week(
+                    read, conn, arm, rulebook, point, now_us=service.now_us(), store=keeper.store
+                )
                 walked = Stretch(arm.baseline_id, since_us, until_us, whole=until_us >= int(arm.starts[-1]), tops=tops)
                 keep(conn, watched, version, arms=arms, walked=walked)
                 exposition.bump(conn)
                 failpoints.hit("score.before_commit")
-                return _size(found)
+                return keeper.done
     return None
 
 
-def _size(found: Sequence[ScoredWindow]) -> Evaluation:
-    numbers = sum(
-        int(np.isfinite(row.values).sum())
-        for window in found
-        for statistic, row in window.statistics.items()
-        if statistic not in HIDDEN
-    )
-    return Evaluation(len(found), numbers)
+class _Keeper:
+    """Stores scored windows, or days and weeks, and counts them."""
+
+    def __init__(self, conn: Connection, model_id: int, period: Period | None) -> None:
+        self._conn = conn
+        self._model_id = model_id
+        self._period = period
+        self.done = Evaluation()
+
+    def store(self, found: Sequence[ScoredWindow]) -> None:
+        if self._period is None:
+            scores.save_many(self._conn, self._model_id, found)
+        else:
+            rollups.save_scores(self._conn, self._model_id, self._period.length_us, found)
+        numbers = sum(
+            int(np.isfinite(row.values).sum())
+            for window in found
+            for statistic, row in window.statistics.items()
+            if statistic not in HIDDEN
+        )
+        self.done += Evaluation(len(found), numbers)
 
 
 def evaluate_now(

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
 
 from app.drift.calibration import Calibration
 from app.drift.context import WEEK_US, Grid, monday_us
 from app.drift.episodes import Episode, accepted, standing
 from app.drift.layout import Bools, Ints
 from app.drift.refit import refit
-from app.drift.replay import REFERENCE_WEEKS, WAIT_US, State, reference_for, vouching
+from app.drift.replay import REFERENCE_WEEKS, WAIT_US, State, vouching
+from app.drift.trailing import Trailing
 from app.monitor.arms import Arm, counted, laid, lived, of_baseline, own_starts
 from app.monitor.rulebook import Rulebook
 from app.monitor.verdicts import verdicts_of
@@ -24,25 +28,25 @@ def fit_baseline(read: Connection, arm: Arm, rulebook: Rulebook) -> Calibration 
 
 def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Calibration:
     """Fit what is normal from a Monday on, to the windows that may vouch for it then."""
-    grid = rulebook.settings.grid
     found = vouchers(read, arm, rulebook, state=state, monday=monday)
-    reference = reference_for(
-        laid(of_baseline(read, arm, found.own), arm),
-        laid(counted(read, arm, found.live), arm),
-        monday=monday,
-        grid=grid,
-        accepted=found.features,
-        volume=found.volume,
-        worth=worth_of(arm, grid),
+    chunks = chain(of_baseline(read, arm, found.own), counted(read, arm, found.live))
+    starts, counts, rows = laid(chunks, arm, windows=len(found.own) + len(found.live))
+    reference = Trailing(
+        starts,
+        counts,
+        rows,
+        own=np.arange(len(starts)) < len(found.own),
+        accepted=None if found.features.all() else found.features,
+        volume_accepted=None if found.volume.all() else found.volume,
     )
-    return refit(arm.layout, reference, grid=grid, min_rows=rulebook.settings.min_rows)
+    return refit(arm.layout, reference, grid=rulebook.settings.grid, min_rows=rulebook.settings.min_rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Vouchers:
     """The windows that vouch for what is normal: starts of the baseline's own and of the version's.
 
-    `features`, (W, F), and `volume`, (W,), tell of the version's for what each of them vouches.
+    `features`, (W, F), and `volume`, (W,), tell for what each of them vouches, the baseline's own first.
     """
 
     own: Ints
@@ -63,10 +67,10 @@ def vouchers(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
     own = own_starts(read, arm)
     if arm.own:
         own = own[(own < monday) | (own >= monday + WEEK_US)]
-    from_baseline, trailing, _, _ = vouching(
+    from_baseline, trailing, features, volume = vouching(
         own, live, monday=monday, grid=grid, accepted=features, volume=volume, worth=least
     )
-    return Vouchers(own[from_baseline], live[trailing], features[trailing], volume[trailing])
+    return Vouchers(own[from_baseline], live[trailing], features, volume)
 
 
 def worth_of(arm: Arm, grid: Grid) -> int:

@@ -201,9 +201,21 @@ def unpack_rows(
     unpacked = np.zeros((len(rows), bins[1] - bins[0]), np.int64)
     sums = np.zeros((len(rows), features[1] - features[0]))
     for place, row in enumerate(rows):
-        unpacked[place] = codec.unpack(row.counts, total, first=bins[0], stop=bins[1])
-        sums[place] = row.sums[features[0] : features[1]]
+        _unpack(row, unpacked[place], sums[place], total=total, bins=bins, features=features)
     return unpacked, sums
+
+
+def _unpack(  # noqa: PLR0913 - a row, and where what of it belongs
+    row: Any,
+    counts: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    *,
+    total: int,
+    bins: tuple[int, int],
+    features: tuple[int, int],
+) -> None:
+    counts[:] = codec.unpack(row.counts, total, first=bins[0], stop=bins[1])
+    sums[:] = row.sums[features[0] : features[1]]
 
 
 def _counts(  # noqa: PLR0913 - as counts
@@ -233,10 +245,9 @@ def _counts(  # noqa: PLR0913 - as counts
     folded = conn.execute(
         select(histogram.window_start, histogram.counts, histogram.sums).where(*here(histogram))
     ).all()
-    unpacked, sums = unpack_rows(folded, shape[0], bins=bins, features=features)
-    at = [places[row.window_start] for row in folded]
-    found.counts[at] = unpacked
-    found.sums[at] = sums
+    for one in folded:
+        at = places[one.window_start]
+        _unpack(one, found.counts[at], found.sums[at], total=shape[0], bins=bins, features=features)
     if any(row.unfolded_rows for row in rows) or len(folded) < len(rows):
         waiting = select(journal.window_start, journal.payload).where(*here(journal))
         for row in conn.execute(waiting):
