@@ -66,8 +66,8 @@ def b64(text: str) -> str:
 
 CAPTURE: Final = [
     captured(
-        {"observedContentType": "text/csv", "data": "41.5,Oslo\n,Bergen", "encoding": "CSV"},
-        {"observedContentType": "text/csv; charset=utf-8", "data": "0.7\n0.1\n", "encoding": "CSV"},
+        {"observedContentType": "text/csv", "data": "41.5,Oslo\n,Bergen\nTRUE,false", "encoding": "CSV"},
+        {"observedContentType": "text/csv; charset=utf-8", "data": "0.7\n0.1\n0.2\n", "encoding": "CSV"},
         "e1",
     ),
     captured({"data": b64("1.5,Ås"), "encoding": "BASE64"}, {"data": b64("0.5"), "encoding": "BASE64"}, "e2"),
@@ -100,6 +100,7 @@ def test_sagemaker(tmp_path: Path) -> None:
     assert first == [
         {"x": "41.5", "c": "Oslo", "score": "0.7", "timestamp": ISO},
         {"x": None, "c": "Bergen", "score": "0.1", "timestamp": ISO},
+        {"x": True, "c": False, "score": "0.2", "timestamp": ISO},
     ]
     assert second == [{"x": "1.5", "c": "Ås", "score": "0.5", "timestamp": ISO}]
     assert str(third) == f"[{{'x': nan, 'c': 'Oslo', 'score': 0.9, 'timestamp': '{ISO}'}}]"
@@ -125,6 +126,17 @@ def test_lines_of_sagemaker(tmp_path: Path, asked: str) -> None:
     )
     (found,) = made([lines(tmp_path / "00-12-uuid.jsonl", [event])])
     assert [(row["x"], row["c"], row["score"]) for row in rows(found)] == [(1, "Oslo", "0.7"), (2, "Bergen", "0.1")]
+
+
+def test_whole_answers_on_lines(tmp_path: Path) -> None:
+    """A line of the output may hold all predictions."""
+    event = captured(
+        {"observedContentType": "application/jsonlines", "data": '{"x":1}\n{"x":2}', "encoding": "JSON"},
+        {"observedContentType": "application/jsonlines", "data": '{"predictions":[0.5,0.25]}'},
+        "e1",
+    )
+    (found,) = made([lines(tmp_path / "00-12-uuid.jsonl", [event])])
+    assert [row["score"] for row in rows(found)] == [0.5, 0.25]
 
 
 def blob(kind: str, call: str, body: bytes, content_type: str = "application/json") -> dict[str, str]:
@@ -281,7 +293,7 @@ def test_sent_twice_counts_once(service: Service, tmp_path: Path) -> None:
         done = sent(service, path, name)
         assert done.returncode == 0, done.stderr
         answers.append(json.loads(done.stdout))
-    assert answers[0]["rows"] == {"received": 8, "accepted": 7, "late": 0, "future": 0, "rejected": 1}
+    assert answers[0]["rows"] == {"received": 9, "accepted": 8, "late": 0, "future": 0, "rejected": 1}
     assert (answers[0]["duplicates"], answers[1]["duplicates"]) == (0, 5)
     (window,) = service.client.get(f"/v1/models/{name}/windows").json()
     assert window["rows"] == 7

@@ -20,6 +20,7 @@ from app.wire.table import Table
 
 JSON: Final = "application/json"
 _OPEN: Final = (b"{", b"[")
+_TRUTH: Final = {"true": True, "false": False}
 _VECTOR: Final = "features"
 """The key under which SageMaker's own algorithms take one row."""
 
@@ -37,7 +38,7 @@ def request_of(body: bytes, content_type: str, side: Side) -> Table:
     if _is_csv(body, content_type):
         return table_of_instances(_cells(body, side), side)
     if "lines" in content_type:
-        return table_of_instances(_unwrapped(_instances(parsed(lines_of(body), orjson.loads))), side)
+        return table_of_instances(_unwrapped(_listed(parsed(lines_of(body), orjson.loads), "instances")), side)
     try:
         document = load_json(body) if body.lstrip().startswith(_OPEN) else None
     except BadRequest:
@@ -65,7 +66,7 @@ def answer_of(body: bytes, content_type: str, side: Side) -> Answer:
             rows[0] if on_one_line else [row[0] if len(row) == 1 else row for row in rows], side
         )
     if "lines" in content_type:
-        return answer_of_predictions(parsed(lines_of(body), orjson.loads), side)
+        return answer_of_predictions(_listed(parsed(lines_of(body), orjson.loads), "predictions"), side)
     try:
         document = load_json(body)
     except BadRequest:
@@ -86,15 +87,19 @@ def _is_csv(body: bytes, content_type: str) -> bool:
     return not content_type.startswith(("application/", "image/")) and b"\0" not in body
 
 
-def _cells(body: bytes, side: Side) -> list[list[str | None]]:
-    """Read lines of cells; a header that names features is no row."""
+def _cells(body: bytes, side: Side) -> list[list[str | bool | None]]:
+    """Read lines of cells as a CSV body's are read; a header that names features is no row."""
     lines = csv.reader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""))
     try:
-        rows: list[list[str | None]] = [[cell.strip() or None for cell in line] for line in lines if line]
+        rows = [[_cell(text.strip()) for text in line] for line in lines if line]
     except csv.Error:
         raise undecodable("the body is no CSV") from None
     headed = bool(rows) and all(cell in side.known for cell in rows[0])
     return rows[1:] if headed else rows
+
+
+def _cell(text: str) -> str | bool | None:
+    return _TRUTH.get(text.lower(), text or None)
 
 
 def _is_lone(document: Any, side: Side) -> bool:
@@ -105,12 +110,12 @@ def _is_lone(document: Any, side: Side) -> bool:
     return plain and len(document) == len(side.ordered) > 1
 
 
-def _instances(lines: list[Any]) -> list[Any]:
-    """Take rows out of lines that hold whole requests."""
+def _listed(lines: list[Any], key: str) -> list[Any]:
+    """Take rows out of lines that hold whole requests or whole answers under a key."""
     return [
         row
         for line in lines
-        for row in (line["instances"] if isinstance(line, dict) and isinstance(line.get("instances"), list) else [line])
+        for row in (line[key] if isinstance(line, dict) and isinstance(line.get(key), list) else [line])
     ]
 
 
