@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -13,6 +14,10 @@ from app.api.heads import header
 from app.api.whole import announced
 from app.errors import BadRequest, TooLarge
 from app.monitor.burden import Burden
+
+WRITTEN_TOGETHER: Final = 1 << 20
+"""Bytes of an upload for which it pays to wake a thread."""
+MOST_PARTS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,18 @@ async def spooled(request: Request, *, folder: Path, limit: int) -> AsyncIterato
     """Write a body to a temporary file that lives as long as the context."""
     check_length(request, limit)
     with NamedTemporaryFile(dir=folder, prefix="upload-") as file:
-        size = 0
+        size = held = 0
+        parts: list[bytes] = []
         async for part in stream(request):
             size += len(part)
             if size > limit:
                 raise too_large(limit)
-            await run_in_threadpool(file.write, part)
+            parts.append(part)
+            held += len(part)
+            if held >= WRITTEN_TOGETHER or len(parts) >= MOST_PARTS:
+                await run_in_threadpool(file.writelines, parts)
+                parts, held = [], 0
+        await run_in_threadpool(file.writelines, parts)
         file.flush()
         yield Path(file.name)
 
