@@ -6,6 +6,7 @@ the sample of all (bottom-k sampling: Cohen and Kaplan, "Summarizing data using 
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from app.drift.columns import Kind
+from app.drift.sample import row_hashes as shuffled
 from app.monitor.arrival import Arrival
 from app.monitor.catalog import Watched
 from app.monitor.lowest import ALL, Cell, Hashes, Lowest
@@ -24,36 +26,43 @@ from app.wire.table import Table
 DEFAULT_SIZE: Final = 2_000
 _DTYPE: Final = np.dtype("<u8")
 _GAMMA: Final = 0x9E3779B97F4A7C15
-_FIRST: Final = 0xBF58476D1CE4E5B9
-_SECOND: Final = 0x94D049BB133111EB
+_TURN_BITS: Final = 16
+_TURN: Final = 1 << _TURN_BITS
 _ALL_BITS: Final = 2**64 - 1
 _KEPT_NAMES: Final = 64
 
 
 def row_hashes(batch_id: str, rows: NDArray[np.int64]) -> Hashes:
-    """Give each row of a batch 64 even bits (SplitMix64 by Steele, Lea and Flood, seeded with xxh64 of the id)."""
-    mixed = rows.astype(np.uint64)
-    mixed *= np.uint64(_GAMMA)
-    mixed += np.uint64(_seed(batch_id) + _GAMMA & _ALL_BITS)
-    shifted = mixed >> np.uint64(30)
-    mixed ^= shifted
-    mixed *= np.uint64(_FIRST)
-    mixed ^= np.right_shift(mixed, np.uint64(27), out=shifted)
-    mixed *= np.uint64(_SECOND)
-    mixed ^= np.right_shift(mixed, np.uint64(31), out=shifted)
-    return mixed
+    """Give each row of a batch, ascending, 64 even bits: drawn numbers from a place on that the id tells, and shifted.
+
+    Which rows of a batch are low is as random as the numbers, and that of two batches as their ids' hashes.
+    """
+    seed, place = _seed(batch_id)
+    numbers = _drawn()
+    first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
+    if last < _TURN and last - first + 1 == len(rows):
+        return numbers[place + first : place + last + 1] + np.uint64(seed)
+    hashes = numbers.take(place + (rows & (_TURN - 1)))
+    hashes += np.uint64(seed)
+    hashes += (rows >> _TURN_BITS).astype(np.uint64) * np.uint64(_GAMMA)
+    return hashes
 
 
 def row_hash(batch_id: str, row: int) -> int:
     """Give one row the same 64 bits."""
-    mixed = _seed(batch_id) + (row + 1) * _GAMMA & _ALL_BITS
-    mixed = (mixed ^ (mixed >> 30)) * _FIRST & _ALL_BITS
-    mixed = (mixed ^ (mixed >> 27)) * _SECOND & _ALL_BITS
-    return mixed ^ (mixed >> 31)
+    seed, place = _seed(batch_id)
+    return int(_drawn()[place + row % _TURN]) + seed + (row >> _TURN_BITS) * _GAMMA & _ALL_BITS
 
 
-def _seed(batch_id: str) -> int:
-    return xxhash.xxh64_intdigest(batch_id.encode("utf-8", "surrogatepass"))
+def _seed(batch_id: str) -> tuple[int, int]:
+    hashed = xxhash.xxh3_128_intdigest(batch_id.encode("utf-8", "surrogatepass"))
+    return hashed & _ALL_BITS, (hashed >> 64) % _TURN
+
+
+@cache
+def _drawn() -> Hashes:
+    """Draw a turn of numbers, and the same again."""
+    return np.tile(shuffled(0, _TURN), 2)
 
 
 @dataclass(frozen=True, slots=True)

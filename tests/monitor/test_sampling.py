@@ -17,7 +17,7 @@ from app.drift.columns import Kind, Role
 from app.monitor.arrival import arrive
 from app.monitor.catalog import Watched
 from app.monitor.configuration import Configuration
-from app.monitor.sampling import Reservoirs, merged, row_hashes, sampled_names, whole
+from app.monitor.sampling import Reservoirs, merged, row_hash, row_hashes, sampled_names, whole
 from app.quality.naming import Named
 from app.storage.models import Model, ModelFeature
 from app.storage.reservoirs import Part
@@ -82,6 +82,30 @@ def test_rows_are_drawn_evenly() -> None:
     assert float(np.mean(sample.columns["x"])) == pytest.approx(row / 2, abs=5 * row / np.sqrt(12 * 500))
     written = sum(len(part.hashes) // 8 for part in parts)
     assert written < 500 * (1 + np.log(row / 500)) * 2.5
+
+
+@given(st.text(min_size=1), st.sets(st.integers(0, 200_000), max_size=50))
+def test_a_row_has_one_hash_however_it_is_asked_for(batch: str, chosen: set[int]) -> None:
+    """Alone, among its neighbours or among others."""
+    rows = np.array(sorted(chosen), np.int64)
+    hashes = row_hashes(batch, rows).tolist()
+    assert hashes == [row_hash(batch, row) for row in rows.tolist()]
+    assert [row_hashes(batch, np.arange(row, row + 3))[0] for row in rows.tolist()] == hashes
+
+
+def test_hashes_are_even_and_of_one_batch_say_nothing_of_another() -> None:
+    """In shares of all rows, in each batch, and in pairs of batches; no two rows share one."""
+    rows = np.arange(1000)
+    hashes = np.array([row_hashes(f"b{n}", rows) for n in range(400)])
+    assert len(np.unique(hashes)) == hashes.size
+    share = hashes < np.uint64(2**64 // 10)
+    assert float(share.mean()) == pytest.approx(0.1, abs=0.002)
+    assert float(share.sum(axis=1).std()) == pytest.approx(np.sqrt(1000 * 0.1 * 0.9), rel=0.2)
+    assert float(share.sum(axis=0).std()) == pytest.approx(np.sqrt(400 * 0.1 * 0.9), rel=0.2)
+    centred = share - share.mean()
+    together = centred.T @ centred / len(share)
+    assert np.abs(together[np.triu_indices(1000, 1)]).max() < 6.5 * 0.09 / np.sqrt(400)
+    assert len(np.unique(row_hashes("long", np.arange(200_000)))) == 200_000
 
 
 def test_only_committed_rows_raise_the_bar() -> None:
