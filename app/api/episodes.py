@@ -53,12 +53,17 @@ def post_verdict(
 
 @router.get("/v1/models/{model}/features/{feature}/explanation", responses=PROBLEMS)
 def get_explanation(
-    model: ModelName, feature: FeatureName, service: ServiceDep, version: Version, window_start: Instant = None
+    model: ModelName,
+    feature: FeatureName,
+    service: ServiceDep,
+    version: Version,
+    window: WindowLength,
+    window_start: Instant = None,
 ) -> Response:
-    """Tell what stands out in one feature of one window, the newest when none is named."""
+    """Tell what stands out in one feature of one window, local day or week, the newest when none is named."""
     start = None if window_start is None else read_instant(window_start, "window_start")
     watched = service.catalog.watched(model)
-    return Json(explanations.document(service, watched, feature, start_us=start, version=version))
+    return Json(explanations.document(service, watched, feature, start_us=start, version=version, window=window))
 
 
 @router.post("/v1/models/{model}/backtest", responses={**PROBLEMS, **responses(400)})

@@ -15,13 +15,16 @@ from app.monitor.backtest import question
 WIDTH = 48
 
 
-def backtest(
+def backtest(  # noqa: PLR0913, PLR0917 - an option each
     model: Annotated[str, typer.Option(help="Name of the model.")],
     from_: Annotated[str | None, typer.Option("--from", help="First window start, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last window start, exclusive.")] = None,
     budget: Annotated[float | None, typer.Option(help="Pages a month to try.")] = None,
     threshold: Annotated[
         list[str] | None, typer.Option(help="A fixed critical line to try, e.g. psi=0.25; may be repeated.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="1d or 1w: replay local days or weeks in place of windows.")
     ] = None,
 ) -> None:
     """Replay the stored windows under a budget or fixed lines; nothing is changed."""
@@ -31,6 +34,7 @@ def backtest(
             "to": to,
             "alert_budget": None if budget is None else {"pages_per_month": budget},
             "thresholds": [_threshold(one) for one in threshold or ()],
+            "window": window,
         }
     )
     with opened() as service:

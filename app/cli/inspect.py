@@ -9,6 +9,7 @@ from app.cli.opened import opened
 from app.monitor import evaluate as evaluation
 from app.monitor import status as standing
 from app.monitor.instants import read_instant
+from app.monitor.terms import period_of
 
 Model = Annotated[str, typer.Option(help="Name of the model.")]
 
@@ -35,7 +36,15 @@ def evaluate(
     typer.echo(json.dumps({"windows": done.windows, "scores": done.scores}))
 
 
-def status(model: Model) -> None:
+def status(
+    model: Model,
+    window: Annotated[
+        str | None, typer.Option(help="1d or 1w: only where features stood after the last local day or week.")
+    ] = None,
+) -> None:
     """Print the state of every feature."""
     with opened() as service:
-        typer.echo(json.dumps(standing.document(service, service.catalog.watched(model)), indent=2))
+        watched = service.catalog.watched(model)
+        period = period_of(watched, window)
+        told = standing.document(service, watched) if period is None else standing.rolled(service, watched, period)
+        typer.echo(json.dumps(told, indent=2))

@@ -17,6 +17,7 @@ from app.monitor.catalog import Watched
 from app.monitor.chronicle import beginning
 from app.monitor.configuration import Configuration, changed
 from app.monitor.crossing import crossed
+from app.monitor.explanations import TopBins, top_bins
 from app.monitor.fitting import fit_week
 from app.monitor.history import walked_arms
 from app.monitor.incidents import CRITICAL, WARNING
@@ -49,13 +50,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One version walked on one baseline: its episodes, and which of its windows were judged for which feature."""
+    """One version walked on one baseline: its episodes, and which of its windows were judged for which feature.
+
+    `tops` are the outstanding bins of episodes by id.
+    """
 
     version: str
     names: tuple[str, ...]
     starts: np.ndarray[Any, np.dtype[np.int64]]
     judged: np.ndarray[Any, np.dtype[np.bool_]]
     episodes: tuple[Episode, ...]
+    tops: Mapping[str, TopBins]
 
 
 def question(document: Mapping[str, Any]) -> Question:
@@ -133,24 +138,23 @@ def _rehearsal(  # noqa: PLR0913 - as _runs
 def _run(read: Connection, arm: Arm, rulebook: Rulebook) -> Run:
     starts, state = arm.starts, beginning(read, arm)
     judged = [np.zeros((0, len(rulebook.names) + 1), np.bool_)]
+    tops: dict[str, TopBins] = {}
     at = 0
     while at < len(starts):
         monday = monday_us(int(starts[at]))
         end = int(np.searchsorted(starts, monday + WEEK_US))
-        state, seen = _week(read, arm, rulebook, state, monday=monday, part=starts[at:end])
+        state, seen = _week(read, arm, rulebook, state, monday=monday, part=starts[at:end], tops=tops)
         judged += seen
         at = end
-    found = tuple(
-        replace(
-            one,
-            start_us=arm.instant(one.start_us),
-            end_us=end if end is None else arm.instant(end),
-        )
-        for one in state.episodes
-        for end in [arm.relieved_us if one.end_us is None else one.end_us]
-    )
+    found: list[Episode] = []
+    shown: dict[str, TopBins] = {}
+    for one in state.episodes:
+        over = arm.relieved_us if one.end_us is None else one.end_us
+        end_us = None if over is None else arm.instant(over)
+        found.append(replace(one, start_us=arm.instant(one.start_us), end_us=end_us))
+        shown[found[-1].id] = tops.get(one.id, [])
     instants = np.array([arm.instant(start) for start in starts.tolist()], np.int64)
-    return Run(arm.version, rulebook.names, instants, np.concatenate(judged), found)
+    return Run(arm.version, rulebook.names, instants, np.concatenate(judged), tuple(found), shown)
 
 
 def _week(  # noqa: PLR0913 - one week depends on all of them
@@ -161,6 +165,7 @@ def _week(  # noqa: PLR0913 - one week depends on all of them
     *,
     monday: int,
     part: np.ndarray[Any, np.dtype[np.int64]],
+    tops: dict[str, TopBins],
 ) -> tuple[State, list[np.ndarray[Any, np.dtype[np.bool_]]]]:
     calibration = fit_week(read, arm, rulebook, state=state, monday=monday)
     judged = []
@@ -176,6 +181,7 @@ def _week(  # noqa: PLR0913 - one week depends on all of them
         )
         scored = entries(arm.baseline, chunk, week, rulebook=rulebook, baseline_id=arm.baseline_id, now_us=0)
         state = crossed(week.state, scored, rulebook)
+        tops |= top_bins(arm.baseline, calibration, chunk, state.episodes, grid=rulebook.settings.grid)
         enough = (chunk.rows >= rulebook.settings.min_rows)[:, None]
         judged.append(np.concatenate([np.broadcast_to(enough, week.judgement.judged.shape), enough], axis=1))
     return state, judged
@@ -187,6 +193,7 @@ def _answer(configuration: Configuration, runs: Sequence[Run], asked: Question, 
     shown: dict[str, object] = {}
     first, last = _span(runs, asked, length)
     groups: set[str] = set()
+    tops = {key: bins for run in runs for key, bins in run.tops.items()}
     for name in [*names, ""]:
         windows_, in_alarm, found = 0, 0, []
         for run in runs:
@@ -206,7 +213,10 @@ def _answer(configuration: Configuration, runs: Sequence[Run], asked: Question, 
             "windows": windows_,
             "firings": len(found),
             "time_in_alarm": in_alarm / windows_ if windows_ else 0.0,
-            "episodes": [_episode(one, severity) for one in sorted(found, key=lambda one: (one.start_us, one.version))],
+            "episodes": [
+                {**_episode(one, severity), "top_bins": tops[one.id]}
+                for one in sorted(found, key=lambda one: (one.start_us, one.version))
+            ],
         }
     months = max((last - first) / MONTH_US, length / MONTH_US) if runs else 1.0
     return {
@@ -235,4 +245,5 @@ def _episode(one: Episode, severity: str) -> dict[str, object]:
         "statistic": one.statistic,
         "severity": severity,
         "peak": one.peak,
+        "cause": one.cause,
     }

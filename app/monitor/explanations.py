@@ -1,6 +1,6 @@
 """Why a window stands out, bin by bin."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +10,23 @@ from app.drift.calibration import Calibration
 from app.drift.context import Grid, monday_us
 from app.drift.episodes import Episode
 from app.drift.explanation import explain
+from app.drift.novelty import Novelty
+from app.durations import format_duration
 from app.errors import NotFound
-from app.monitor.arms import Arm, arms_of, counted
+from app.monitor.arms import Arm, counted
 from app.monitor.arrival import DEFAULT_VERSION
 from app.monitor.catalog import Watched
 from app.monitor.fitting import fit_week
+from app.monitor.history import walked_arms
 from app.monitor.instants import instant_text
 from app.monitor.layouts import layout_of
 from app.monitor.memory import kept_calibration, kept_state
 from app.monitor.novelty import told
-from app.monitor.rulebook import Rulebook, lines_of
+from app.monitor.rulebook import Rulebook
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
-from app.storage import chronicles, novelties
+from app.monitor.terms import period_of, terms
+from app.storage import chronicles, novelties, thresholds
 from app.storage.database import Connection
 from app.storage.windows import WindowCounts
 from app.wire.partition import described
@@ -47,53 +51,78 @@ def top_bins(
     return found
 
 
-def document(
-    service: Service, watched: Watched, feature: str, *, start_us: int | None, version: str | None
+def document(  # noqa: PLR0913 - what names a window
+    service: Service,
+    watched: Watched,
+    feature: str,
+    *,
+    start_us: int | None,
+    version: str | None,
+    window: str | None = None,
 ) -> dict[str, object]:
-    """Explain one feature of one window, the newest when none is named; NotFound without it."""
-    version = version or DEFAULT_VERSION
+    """Explain one feature of one window, day or week, the newest when none is named; NotFound without it."""
+    version, period = version or DEFAULT_VERSION, period_of(watched, window)
     with service.database.snapshot(deadline_s=60.0) as read:
-        arm, start = _found(service, read, watched, version, start_us)
+        arm, start = _found(walked_arms(service, read, watched, version, period=period), version, start_us)
         names = [one.name for one in arm.baseline.features]
         if feature not in names:
             raise NotFound("unknown-feature", f"the model has no feature {feature!r}")
         chunk = next(iter(counted(read, arm, np.array([start], np.int64))))
-        lines = lines_of(read, watched, arm.baseline)
-        rulebook = Rulebook.of(
-            watched.configuration, arm.baseline, lines=lines, version=version, min_rows=service.policy.min_rows
-        )
+        rulebook = terms(service, watched, arm, thresholds.listed(read, watched.id))
         calibration = _calibration(read, arm, rulebook, start)
-        noted = novelties.of_window(read, watched.id, start_us=start, version=version, baseline_id=arm.baseline_id)
+        noted = None if period else _noted(read, arm, start)
     f = names.index(feature)
     bins, cause = _bins(
         arm.baseline, calibration, f, chunk.counts[0], start=start, grid=rulebook.settings.grid, ranked=False
     )
     missing = calibration.missing(f)
+    length_us = watched.configuration.window if period is None else period.length_us
+    own = {} if noted is None else _categories(watched, arm, f, chunk.counts[0], noted.get(f))
     return {
         "feature": feature,
         "version": version,
-        "window_start": instant_text(start),
-        "window_end": instant_text(start + watched.configuration.window),
+        "window": format_duration(length_us),
+        "window_start": instant_text(arm.instant(start)),
+        "window_end": instant_text(arm.instant(start + length_us)),
         "rows": int(chunk.rows[0]),
         "cause": cause,
         "status": "ok" if missing is None else "calibrating",
         "missing": missing,
-        **told(arm.baseline, f, chunk.counts[0], noted.get(f), sensitive=feature in sensitive_names(watched)),
+        **own,
         "bins": bins,
     }
 
 
-def _found(service: Service, read: Connection, watched: Watched, version: str, start_us: int | None) -> tuple[Arm, int]:
-    for arm in reversed(arms_of(service, read, watched, version)):
-        start = int(arm.starts[-1]) if start_us is None else start_us
-        if start in arm.starts:
-            return arm, start
+def _noted(read: Connection, arm: Arm, start: int) -> Mapping[int, Novelty]:
+    return novelties.of_window(read, arm.model_id, start_us=start, version=arm.version, baseline_id=arm.baseline_id)
+
+
+def _categories(
+    watched: Watched, arm: Arm, f: int, counts: NDArray[np.int64], noted: Novelty | None
+) -> dict[str, object]:
+    sensitive = arm.baseline.features[f].name in sensitive_names(watched)
+    return told(arm.baseline, f, counts, noted, sensitive=sensitive)
+
+
+def _found(arms: Sequence[Arm], version: str, start_us: int | None) -> tuple[Arm, int]:
+    for arm in reversed(arms):
+        wanted = arm.instant(int(arm.starts[-1])) if start_us is None else start_us
+        for start in arm.starts.tolist() if arm.period else arm.starts[arm.starts == wanted].tolist():
+            if arm.instant(start) == wanted:
+                return arm, start
     raise NotFound("no-window", f"version {version!r} has no such closed window with rows")
 
 
 def _calibration(read: Connection, arm: Arm, rulebook: Rulebook, start: int) -> Calibration:
     monday = monday_us(start)
-    last = chronicles.last(read, arm.model_id, version=arm.version, baseline_id=arm.baseline_id, before_us=monday)
+    last = chronicles.last(
+        read,
+        arm.model_id,
+        version=arm.version,
+        baseline_id=arm.baseline_id,
+        length_us=arm.length_us,
+        before_us=monday,
+    )
     if last is None:
         return fit_week(read, arm, rulebook, state=arm.beginning(), monday=monday)
     same_week = last.monday_us == monday

@@ -59,6 +59,13 @@ def document(service: Service, watched: Watched) -> dict[str, object]:
     return {"model": watched.model.name, "status": status, "versions": shown}
 
 
+def rolled(service: Service, watched: Watched, period: Period) -> dict[str, object]:
+    """Give the status of every feature of every version after its newest local day or week."""
+    with service.database.snapshot() as conn:
+        found = _rolled(service, conn, watched, period, thresholds.listed(conn, watched.id))
+    return {"model": watched.model.name, "window": format_duration(period.length_us), "versions": found}
+
+
 def _rolled(
     service: Service, conn: Connection, watched: Watched, period: Period, stored: Sequence[StoredThreshold]
 ) -> dict[str, dict[str, object]]:

@@ -1,6 +1,7 @@
 """A backtest tells what the live evaluation stored, and what other settings would have stored."""
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from service import Service
 WINDOW: Final = 3 * HOUR
 REFERENCE: Final = 5
 LIVE: Final = 4
-SPANS: Final = ("start", "end", "version", "statistic", "severity", "peak")
+SPANS: Final = ("start", "end", "version", "statistic", "severity", "peak", "cause", "top_bins")
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +168,18 @@ def test_nothing_changes(world: World, model: Model) -> None:
     backtest(model, thresholds=[{"statistic": "tvd", "feature": "city", "critical": {"mode": "fixed", "value": 0.0}}])
     assert reads() == before
     checked(model)
+
+
+def test_the_command_line_tells_of_days(model: Model) -> None:
+    """`backtest` and `status` take `--window`; a length that no windows have is refused by name."""
+    told = model.service.run("backtest", "--model", model.name, "--window", "1d")
+    assert told.returncode == 0, told.stderr
+    assert [line.split()[3] for line in told.stdout.splitlines() if line.startswith("\u2502 delay")] == ["27"]
+    shown = model.service.run("status", "--model", model.name, "--window", "1d")
+    document = json.loads(shown.stdout)
+    assert document["window"] == "1d"
+    rolled = good(model.client.get(f"{model.path}/status"))["versions"]["default"]["rollups"]["1d"]
+    assert document["versions"] == {"default": rolled}
+    refused = model.service.run("backtest", "--model", model.name, "--window", "2d")
+    assert refused.returncode != 0
+    assert "3h, 1d, 1w" in refused.stderr

@@ -10,11 +10,12 @@ import pytest
 
 from app.drift.context import DAY_US, HOUR_US, WEEK_US
 from app.drift.period import Period
-from app.errors import Refused
+from app.errors import NotFound, Refused
 from app.monitor import judgements, reading, status
 from app.monitor.backtest import backtest, question
 from app.monitor.evaluate import evaluate_now, evaluate_rollups
-from app.monitor.instants import instant_text
+from app.monitor.explanations import document as explain
+from app.monitor.instants import instant_text, read_instant
 from app.monitor.rolling import QUIET_US
 from app.monitor.terms import period_of
 from app.storage import episodes, rollups
@@ -219,6 +220,28 @@ def test_days_are_read_by_their_instants(sparse: Desk) -> None:
         service, watched, from_us=LIVE + 4 * HOUR_US, to_us=LIVE + 29 * HOUR_US, version=None, window="1d"
     )
     assert [day["start"] for day in part] == [instant_text(LIVE + 4 * HOUR_US), instant_text(LIVE + 28 * HOUR_US)]
+
+
+def test_a_day_is_explained(sparse: Desk) -> None:
+    """The first day of an episode, by the instant at which it begins: its bins are those that the episode names."""
+    _deliver(sparse, _broken(sparse, _traffic(sparse, 4 * WEEK), 2 * WEEK + 5, 3 * WEEK), range(4 * WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    listed = judgements.listed(
+        sparse.service, sparse.watched, from_us=None, to_us=None, feature="x", version=None, window="1d"
+    )
+    (one, *_) = [one for one in listed if one["statistic"] == "evidence"]
+    start_us = read_instant(one["start"], "start")
+    told: Any = explain(sparse.service, sparse.watched, "x", start_us=start_us, version=None, window="1d")
+    assert (told["window"], told["window_start"], told["rows"]) == ("1d", one["start"], 24 * ROWS)
+    assert told["cause"] == one["cause"] == "nulls"
+    ranked = sorted(told["bins"], key=lambda bin_: -abs(bin_["z"]))
+    top: Any = one["top_bins"]
+    assert [bin_["label"] for bin_ in top] == [bin_["label"] for bin_ in ranked[:3]]
+    assert top[0]["kind"] == "null"
+    newest: Any = explain(sparse.service, sparse.watched, "x", start_us=None, version=None, window="1w")
+    assert newest["window_end"] > newest["window_start"] > one["start"]
+    with pytest.raises(NotFound, match="no such closed window"):
+        explain(sparse.service, sparse.watched, "x", start_us=start_us + HOUR_US, version=None, window="1d")
 
 
 def test_status_tells_of_days(sparse: Desk) -> None:
