@@ -7,6 +7,10 @@ from grafana.fleet import COLORS
 
 BY_FEATURE = "{{version}} {{feature}}"
 DRAWN = "{{version}} {{feature}}{{line}}"
+ROLLED_EXPLAINED = (
+    variables.EVIDENCE + "/features/${__data.fields.Feature:percentencode}/explanation"
+    "?version=${__data.fields.Version:percentencode}&window=${__data.fields.Window:percentencode}"
+)
 EXPLAINED = variables.to_board(
     "feature",
     model="${model:percentencode}",
@@ -120,6 +124,18 @@ def _drift() -> list[panels.AnyPanel]:
             "Kolmogorov-Smirnov distance of the last window from the baseline, with its lines; numeric features only.",
             [(queries.drawn("ks"), DRAWN)],
             unit="short",
+        ),
+        panels.labels(
+            "Open over days and weeks",
+            "Episodes that local days or weeks show, which are tickets: windows have too few rows to be judged, or the "
+            "shift is too small for any of them.",
+            queries.ROLLED,
+            names=("window", "version", "feature", "statistic", "cause"),
+            by="feature",
+            links=[
+                ("Explain the newest", ROLLED_EXPLAINED),
+                ("Episodes with causes and top bins", variables.EVIDENCE + "/episodes?window=all"),
+            ],
         ),
     ]
 

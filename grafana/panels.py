@@ -190,6 +190,23 @@ def grid(title: str, description: str, columns: Sequence[Column], *, by: str, li
     return _described(panel, title, description, unit="none", size=(24, 9))
 
 
+def labels(  # noqa: PLR0913 - what is shown, and how
+    title: str, description: str, query: str, *, names: Sequence[str], by: str, links: Sequence[Link]
+) -> table.Panel:
+    """One row a series, one column a label in the order of `names`; the label `by` carries the links."""
+    panel = table.Panel().datasource(SOURCE).color_scheme(_by_threshold())
+    panel.with_target(_target("A", (query, ""), instant=True).format(PromQueryFormat.TABLE))
+    cell = [{"title": words, "url": url} for words, url in links]
+    panel.override_by_name(by.capitalize(), [DynamicConfigValue("links", cell)])
+    organized = {
+        "excludeByName": {"Time": True, "Value": True},
+        "indexByName": {name: place for place, name in enumerate(names)},
+        "renameByName": {name: name.capitalize() for name in names},
+    }
+    panel.with_transformation(DataTransformerConfig(id_val="organize", options=organized))
+    return _described(panel, title, description, unit="none", size=(24, 7))
+
+
 def rows(title: str, description: str, sql: str, *, width: int, height: int) -> table.Panel:
     """Rows as Postgres gives them; columns called share or change are coloured shares."""
     panel = table.Panel().datasource(SQL_SOURCE).with_target(asked(sql)).color_scheme(_by_threshold())

@@ -61,6 +61,9 @@ MODEL_USED: Final = (
 )
 CAUSE: Final = otherwise(f"max by (cause) (drift_episode_info{{{FEATURE}}})", "cause", "none")
 EPISODES: Final = f"count(max by (version, feature, statistic) (drift_episode_info{{{MODEL}}})) or vector(0)"
+ROLLED: Final = otherwise(
+    f"max by (window, version, feature, statistic, cause) (drift_rollup_episode_info{{{MODEL}}})", "cause", "none"
+)
 ROWS: Final = f"max by (version) (drift_window_rows{{{MODEL}}})"
 ROWS_DRAWN: Final = with_lines(f"drift_window_rows{{{MODEL}}}", f'{MODEL}, statistic="volume"', by="version")
 MEAN: Final = f"max by (version, feature) (drift_feature_mean{{{FEATURE}}})"

@@ -231,7 +231,7 @@ def _answer(configuration: Configuration, runs: Sequence[Run], asked: Question, 
 def _span(runs: Sequence[Run], asked: Question, length: int) -> tuple[int, int]:
     starts = [int(start) for run in runs if len(run.starts) for start in (run.starts[0], run.starts[-1])]
     first = asked.from_us if asked.from_us is not None else min(starts, default=0)
-    last = asked.to_us if asked.to_us is not None else max(starts, default=0) + length
+    last = asked.to_us if asked.to_us is not None else max(first, max(starts, default=0) + length)
     if last < first:
         raise Refused("unlawful-range", "the range ends before it begins", extra={"pointer": "/to"})
     return first, last
