@@ -12,7 +12,7 @@ from app.drift.bins import Bin, NumericBins
 from app.drift.categories import CategoricalBins
 from app.drift.columns import Kind, Role
 from app.drift.groups import groups_of
-from app.drift.packs import FEATURES, FEW_ROWS, MANY_FEATURES, Entry, NumericPack, numeric_packs
+from app.drift.packs import FEATURES, Entry, NumericPack, numeric_packs
 from app.drift.reference import Reference, reference_of
 
 Counts = NDArray[np.int64]
@@ -85,16 +85,14 @@ class Baseline:
 
     def packs_for(self, rows: int) -> tuple[NumericPack, ...]:
         """How to count the numeric features of so many rows: with few of them, more features at a time."""
-        return self._large_packs if rows < FEW_ROWS and len(self.features) > FEATURES else self.packs
+        most = next(features for below, features in FEATURES if below is None or rows < below)
+        kept = self._packs.get(most)
+        return self._packs.setdefault(most, numeric_packs(self._entries(), features=most)) if kept is None else kept
 
     @cached_property
-    def packs(self) -> tuple[NumericPack, ...]:
-        """How to count the numeric features, built when first needed."""
-        return numeric_packs(self._entries(), features=FEATURES)
-
-    @cached_property
-    def _large_packs(self) -> tuple[NumericPack, ...]:
-        return numeric_packs(self._entries(), features=MANY_FEATURES)
+    def _packs(self) -> dict[int, tuple[NumericPack, ...]]:
+        """The packs of so many features at most, built when first needed."""
+        return {}
 
     def _entries(self) -> list[Entry]:
         return [
@@ -107,6 +105,11 @@ class Baseline:
     def kinds(self) -> dict[str, Kind]:
         """The kind of each feature by its name."""
         return {feature.name: feature.kind for feature in self.features}
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The names of the categorical features."""
+        return frozenset(name for name, kind in self.kinds.items() if kind is Kind.CATEGORICAL)
 
     @cached_property
     def categorical(self) -> tuple[tuple[int, BinnedFeature, CategoricalBins], ...]:

@@ -53,9 +53,10 @@ class Linear:
         """Scale, shift, clip, and read the integer from the low bits."""
         np.multiply(x, self.scale, out=scratch)
         np.add(scratch, self.offset, out=scratch)
-        np.maximum(scratch, self.low, out=scratch)
         if len(x) > 1:
-            np.minimum(scratch, self.high, out=scratch)
+            np.clip(scratch, self.low, self.high, out=scratch)
+        else:
+            np.maximum(scratch, self.low, out=scratch)
         np.subtract(scratch.view(np.int64), _WHOLE_BITS, out=out)
 
 
@@ -87,9 +88,10 @@ class Log:
 
     def cells(self, x: Doubles, *, scratch: Doubles, out: Indices) -> None:
         """Clip, then keep the exponent and the first bits of the fraction."""
-        np.maximum(x, self.low, out=scratch)
         if len(x) > 1:
-            np.minimum(scratch, self.high, out=scratch)
+            np.clip(x, self.low, self.high, out=scratch)
+        else:
+            np.maximum(x, self.low, out=scratch)
         np.subtract(scratch.view(np.int64), self.key, out=out)
         np.right_shift(out, self.shift, out=out)
         if len(x) > 1:

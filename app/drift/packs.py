@@ -1,7 +1,7 @@
 """Numeric features side by side, so that a small batch costs few calls and a large one stays in the cache."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,9 +14,8 @@ from app.drift.lookup import CHUNK, Pack, packable
 Counts = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 
-FEATURES: Final = 32
-MANY_FEATURES: Final = 512
-FEW_ROWS: Final = 192
+FEATURES: Final = ((192, 512), (513, 64), (None, 32))
+"""Features of a pack for batches of fewer rows than that: what is counted at once should be as large as a chunk."""
 _BUFFER: Final = 384
 _SMALL_ROWS_BUFFER: Final = 1024
 
@@ -31,15 +30,25 @@ class NumericPack:
     nulls: NDArray[np.intp]
     pack: Pack
     size: int
+    found: list[tuple[Mapping[str, int], slice | list[int] | None]] = field(default_factory=list)
 
     def within(self, block: Block) -> Doubles | None:
         """Give the features' values, shape (features, rows); None when one of them is not in the block."""
-        places = [block.places.get(name, -1) for name in self.names]
+        last = self.found[0] if self.found else None
+        if last is None or last[0] is not block.places:
+            # Batches of one sender come with the same places, as long as their schema is remembered.
+            last = (block.places, self._among(block.places))
+            self.found[:] = [last]
+        return None if last[1] is None else block.values[last[1]]
+
+    def _among(self, named: Mapping[str, int]) -> slice | list[int] | None:
+        """Find where the features' values lie; None when one is nowhere."""
+        places = [named.get(name, -1) for name in self.names]
         first = min(places)
         if first < 0:
             return None
         beside = places == list(range(first, first + len(places)))
-        return block.values[first : first + len(places)] if beside else block.values[places]
+        return slice(first, first + len(places)) if beside else places
 
     def count(
         self,

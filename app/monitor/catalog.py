@@ -4,9 +4,11 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from app.drift.baseline import Baseline
+from app.drift.columns import Role
 from app.drift.windows import WEEK_US
 from app.errors import Conflict, NotFound
 from app.monitor.configuration import Configuration, restored
@@ -14,6 +16,7 @@ from app.quality.naming import NOTHING, Named, named
 from app.storage import baselines, models, suites
 from app.storage.baselines import Activation
 from app.storage.database import Connection, Database
+from app.wire.wrapping import Opening
 
 KEPT_BASELINES = 64
 GAP_WEEKS = 8
@@ -22,7 +25,7 @@ AT_HAND_MARGIN_S = 0.05
 KEPT_ABSENCES = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Watched:
     """A model with its settings and the baselines that hold, by the window from which they do."""
 
@@ -36,6 +39,24 @@ class Watched:
     def id(self) -> int:
         """Give the model's id."""
         return self.model.id
+
+    @cached_property
+    def opening(self) -> Opening:
+        """What the settings and the features of the model say about its rows."""
+        features = self.model.features
+        predictions = [feature.name for feature in features if feature.role is Role.PREDICTION]
+        return Opening(
+            keys=self.configuration.envelope,
+            time_column=self.configuration.time_column,
+            version_column=self.configuration.version_column,
+            features=frozenset(feature.name for feature in features),
+            prediction=predictions[0] if len(predictions) == 1 else None,
+        )
+
+    @cached_property
+    def sensitive(self) -> frozenset[str]:
+        """The features that their owner declared sensitive."""
+        return frozenset(feature.name for feature in self.model.features if feature.sensitive)
 
     def activation(self, start_us: int) -> Activation:
         """Give the activation that holds for a window; Conflict when there is none."""

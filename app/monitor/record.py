@@ -1,6 +1,6 @@
 """The road of a batch: bytes, columns, windows, counts, commit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -119,16 +119,24 @@ def ignored(watched: Watched, baseline: Baseline, table: Table) -> list[str]:
     """List the columns that are no feature of the baseline in force and steer nothing."""
     known = baseline.kinds
     steering = (watched.configuration.time_column, watched.configuration.version_column)
-    return sorted(name for name in table.columns if name not in known and name not in steering)
+    return sorted({*table.columns} - known.keys() - {*steering})
 
 
-def columns_of(table: Table, kinds: Mapping[str, Kind], *, block: Block | None = None) -> dict[str, Column]:
-    """Read the raw columns that are features, each as its kind says; numbers in the block are there already."""
-    ready = () if block is None else block.places
+def columns_of(
+    table: Table, kinds: Mapping[str, Kind], *, block: Block | None = None, words: frozenset[str] | None = None
+) -> dict[str, Column]:
+    """Read the raw columns that are features, each as its kind says; numbers in the block are there already.
+
+    `words` are the categorical features, if they are known beforehand.
+    """
+    wanted: Iterable[str] = kinds
+    if block is not None:
+        spelled = {name for name, kind in kinds.items() if kind is Kind.CATEGORICAL} if words is None else words
+        wanted = spelled | (kinds.keys() - block.places.keys())
     return {
-        name: (numeric if kind is Kind.NUMERIC else categorical)(table.columns[name], text=table.text)
-        for name, kind in kinds.items()
-        if (kind is Kind.CATEGORICAL or name not in ready) and name in table.columns
+        name: (numeric if kinds[name] is Kind.NUMERIC else categorical)(table.columns[name], text=table.text)
+        for name in wanted
+        if name in table.columns
     }
 
 
@@ -160,7 +168,7 @@ def _deltas(
         rows = arrival.rows[chosen]
         baseline = service.catalog.baseline(baseline_id)
         block = table.block
-        columns = columns_of(table, baseline.kinds, block=block)
+        columns = columns_of(table, baseline.kinds, block=block, words=baseline.words)
         if len(rows) != table.rows:
             columns = {name: column.take(rows) for name, column in columns.items()}
             block = None if block is None else block.take(rows)

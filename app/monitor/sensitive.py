@@ -5,4 +5,4 @@ from app.monitor.catalog import Watched
 
 def sensitive_names(watched: Watched) -> frozenset[str]:
     """The features that their owner declared sensitive."""
-    return frozenset(feature.name for feature in watched.model.features if feature.sensitive)
+    return watched.sensitive
