@@ -84,7 +84,7 @@ def get_baseline(
 ) -> Response:
     """Read a baseline's bins and counts, its Great Expectations partition objects, or the suite that it gives."""
     if format == "suite":
-        return Json(expectations.derived(service, service.catalog.watched(model), number=number, suite=None).document())
+        return Json(expectations.exported(service, service.catalog.watched(model), number=number).document())
     return Json(references.document(service, service.catalog.watched(model), number, as_gx=format == "gx"))
 
 

@@ -36,7 +36,7 @@ def init(
         raise ConfigurationError(f"{file} exists; --force writes over it")
     with opened() as service:
         watched = service.catalog.watched(model, fresh=True)
-        suite = expectations.derived(service, watched, number=baseline, suite=name)
+        suite = expectations.exported(service, watched, number=baseline, suite=name)
     file.write_text(json.dumps(suite.document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     typer.echo(f"{file}: {len(suite.expectations)} expectations")
 

@@ -11,6 +11,7 @@ from app.monitor.models import Author
 from app.monitor.promotion import find
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
+from app.quality.abroad import abroad
 from app.quality.derive import derive
 from app.quality.exact import may_decide
 from app.quality.process import LIBRARY, installed
@@ -72,6 +73,11 @@ def derived(service: Service, watched: Watched, *, number: int | None, suite: st
         chunks = (chunk.counts for chunk in baselines.windows(read, info.id))
         secret = sensitive_names(watched)
         return derive(baseline, chunks, name=suite or "baseline", min_rows=service.policy.min_rows, secret=secret)
+
+
+def exported(service: Service, watched: Watched, *, number: int | None, suite: str | None = None) -> Suite:
+    """Derive a suite for somebody's own pipeline, or for a file that people change."""
+    return abroad(derived(service, watched, number=number, suite=suite))
 
 
 def listed(

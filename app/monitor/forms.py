@@ -1,6 +1,6 @@
 """In what form the values of a sample came, and the form in which a baseline counts them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 from app.drift.columns import INVALID_CODE
 from app.monitor.sampling import Sample
 from app.quality.job import Task
+from app.quality.twins import readings
 from app.wire.numbers import number
 from app.wire.picks import read_cells
 from app.wire.values import categorical
@@ -44,16 +45,40 @@ def forms(sample: Sample, *, secret: frozenset[str]) -> Forms:
 
 
 def as_counted(sample: Sample, tasks: Iterable[Task]) -> Sample:
-    """Give the columns of some expectations as a baseline counts them: numbers that came as text, and categories."""
+    """Give the columns of some expectations as a baseline counts them: numbers that came as text, and categories.
+
+    A category that another format writes otherwise is what the expectation calls it.
+    """
     columns: dict[str, list[Any]] = {}
     for task in tasks:
         name = task.kwargs.get("column")
         if isinstance(name, str) and name in sample.columns:
-            partition = task.kwargs.get("partition_object")
-            worded = "value_set" in task.kwargs or (isinstance(partition, dict) and "values" in partition)
-            read = _words if worded else _numbers
-            columns[name] = read(sample.columns[name], cells=name in sample.cells)
+            cells = name in sample.cells
+            known = _categories(task.kwargs)
+            if known is None:
+                columns[name] = _numbers(sample.columns[name], cells=cells)
+            else:
+                called = readings(known)
+                words = _words(sample.columns[name], cells=cells)
+                columns[name] = [word if word is None else called.get(word, word) for word in words]
     return Sample(sample.hashes, {**sample.columns, **columns}, sample.cells - columns.keys())
+
+
+def otherwise_written(sample: Sample, kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether a category is in the sample that the expectation knows, but writes otherwise."""
+    known, name = _categories(kwargs), kwargs.get("column")
+    if known is None or not isinstance(name, str) or name not in sample.columns:
+        return False
+    called = readings(known)
+    words = set(_words(sample.columns[name], cells=name in sample.cells))
+    return any(word in called and called[word] != word for word in words)
+
+
+def _categories(kwargs: Mapping[str, Any]) -> list[Any] | None:
+    """Give the categories that an expectation names, None when it names none."""
+    partition = kwargs.get("partition_object")
+    found = kwargs.get("value_set", partition.get("values") if isinstance(partition, dict) else None)
+    return found if isinstance(found, list) else None
 
 
 def _stays_text(cells: Sequence[Any]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.monitor.catalog import Watched
-from app.monitor.forms import AS_COUNTED, Forms, as_counted, forms
+from app.monitor.forms import AS_COUNTED, Forms, as_counted, forms, otherwise_written
 from app.monitor.sampling import Sample, merged, whole
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
@@ -92,6 +92,8 @@ def _without_process(expectation: Expectation, window: Window, came: Forms) -> O
     if window.rows < expectation.min_rows:
         return Outcome(success=True, error="insufficient_rows")
     exact = None if window.counted is None else _decided(expectation, window.counted, came)
+    if exact is not None and not exact.success and expectation.derived:
+        exact = None if otherwise_written(window.sample, expectation.kwargs) else exact
     if exact is None and expectation.type in _OF_ROW_COUNT:
         return _row_count(expectation, window)
     return exact or _impossible(expectation, window)

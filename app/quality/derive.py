@@ -13,6 +13,7 @@ from app.drift.categories import OTHER_BUCKETS
 from app.quality.divergence import entropy
 from app.quality.suite import OWN, Expectation, Suite
 from app.quality.tally import intervals
+from app.quality.twins import spread
 
 Counts = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -96,9 +97,10 @@ def _of_numbers(normal: Normal, present: NDArray[np.bool_], min_rows: int) -> It
     yield from _mostly(TYPES, types, _shares(normal, invalid, present), min_rows)
     if bins.finite > 2:  # noqa: PLR2004 - the open ends
         inside = (place > 0) & (place < bins.finite - 1)
+        low, high = float(bins.upper[0]), float(bins.lower[-1])
         edges = {
-            "min_value": float(bins.upper[0]),
-            "max_value": float(bins.lower[-1]),
+            "min_value": spread(low)[0] if bins.is_value[1] else low,
+            "max_value": spread(high)[1] if bins.is_value[-2] else high,
             "strict_min": not bins.is_value[1],
         }
         outside = _shares(normal, present & ~inside & ~invalid, present & ~invalid)
@@ -112,15 +114,30 @@ def _numeric_divergence(normal: Normal, bins: NumericBins, min_rows: int) -> Ite
         groups = np.arange(bins.finite)
     if len(groups) < FEWEST_GROUPS or not np.flatnonzero(normal.total[: bins.finite])[1:].size:
         return
-    # Histograms there hold the lower end of each interval and both of the last; ours hold the upper end.
-    _, high = intervals(bins)
-    last = np.flatnonzero(np.diff(groups))
-    edges = np.append(np.nextafter(high[last[:-1]], np.inf), high[last[-1]])
+    edges = _edges(bins, np.flatnonzero(np.diff(groups)))
     counts, total = _grouped(normal.windows, groups, bins), _grouped(normal.total[None], groups, bins)[0]
     weights = _weights(total)
     tails = [float(weights[0]), float(weights[-1])]
     partition = {"bins": edges.tolist(), "weights": weights[1:-1].tolist(), "tail_weights": tails}
     yield _divergence(partition, _divergences(counts, weights), len(weights), min_rows)
+
+
+def _edges(bins: NumericBins, last: Counts) -> Doubles:
+    """Give the edges of a partition, shape (n,), that parts groups after each of the `last` bins.
+
+    Histograms there hold the lower end of each interval and both of the last; ours hold the upper end. A value with a
+    bin of its own stays on its side of an edge whatever format it comes in.
+    """
+    _, high = intervals(bins)
+    edges = np.nextafter(high[last], np.inf)
+    wide = edges.copy()
+    for n, bin_ in enumerate(last.tolist()):
+        if bins.is_value[bin_]:
+            wide[n] = np.nextafter(spread(float(bins.upper[bin_]))[1], np.inf)
+        elif bins.is_value[bin_ + 1]:
+            wide[n] = spread(float(bins.lower[bin_ + 1]))[0]
+    edges = wide if (np.diff(wide) > 0).all() else edges
+    return np.append(edges[:-1], np.nextafter(edges[-1], -np.inf))
 
 
 def _of_categories(normal: Normal, present: NDArray[np.bool_], min_rows: int) -> Iterator[_Given]:

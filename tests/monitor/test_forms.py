@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from app.monitor.forms import AS_COUNTED, as_counted, forms
+from app.monitor.forms import AS_COUNTED, as_counted, forms, otherwise_written
 from app.monitor.sampling import Sample
 from app.quality.job import Task
 
@@ -68,3 +68,19 @@ def test_a_baseline_counts_text_numbers_and_categories() -> None:
     )
     assert (cells.columns["x"], cells.columns["c"]) == ([1, 2.5, None, "oops"], ["1", "true", None, "b"])
     assert cells.cells == {"o"}
+
+
+def test_a_category_is_what_the_expectation_calls_it() -> None:
+    """Whole numbers of a CSV with gaps grow a fraction; where the baseline saw them so, others lose it."""
+    for known, column, cells, read in (
+        (["1", "2"], ["1.0", "2.0", None, "3.0"], True, ["1", "2", None, "3.0"]),
+        (["1.0", "2.0"], [1.0, 2, None, 3], False, ["1.0", "2.0", None, "3"]),
+        ([1, 2, "1", "2"], ["1", "2.0", None, "x"], True, [1, 2, None, "x"]),
+    ):
+        came = sample({"c": column}, cells=frozenset({"c"} if cells else ()))
+        kwargs = {"column": "c", "value_set": known}
+        assert otherwise_written(came, kwargs)
+        found = as_counted(came, [Task(0, "expect_column_values_to_be_in_set", kwargs)]).columns["c"]
+        assert [(type(one), one) for one in found] == [(type(one), one) for one in read]
+        assert not otherwise_written(sample({"c": ["9", None]}), kwargs)
+    assert not otherwise_written(sample({"x": [1.5]}), {"column": "x", "min_value": 1})
