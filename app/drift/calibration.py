@@ -22,8 +22,9 @@ class Calibration:
 
     `row_of`, shape (slots, F), says which row of `sums`, shape (R, total), a window of that slot is compared with;
     `own_rows`, (R, F), of them are rows of the baseline itself. `special` and `rows`, (3, F) and (F,), are the counts
-    of null, unseen and invalid and the rows of the whole reference. `tau` is
-    (4, F): evidence, null, unseen, invalid. `lean`, (slots,), is how far into their slot the reference windows begin.
+    of null, unseen and invalid and the rows of the whole reference. `tau`, (4, F), is what the evidence of each is
+    divided by: evidence, null, unseen, invalid. `lean`, (slots,), is how far into their slot the reference windows
+    begin.
     `witnesses` counts the leave-one-out windows of each feature and `days` the days on which they lie.
     """
 

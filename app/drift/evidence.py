@@ -53,17 +53,22 @@ class Pace:
     fall: Floats
 
 
-def pace(tau: Floats, unrest: Floats, *, line: float, length_us: int) -> Pace:
-    """The pace under autocorrelation factors tau, (..., F), and this unrest, (F,).
+def story(length_us: int) -> float:
+    """How many windows autocorrelation may make one story, where excursions are not asked.
 
-    A factor counts for nine hours, and for three windows at least and four and a half at most: what lasts longer is
-    worth a page. The unrest slows only what rises, and never so much that windows of probability 1e-6 would take
-    longer than half a week to page.
+    Nine hours' worth, three windows at least and four and a half at most: what lasts longer is worth a page.
     """
-    longest = min(max(_STORY_US / length_us, _STORY_WINDOWS[0]), _STORY_WINDOWS[1])
-    fall = np.minimum(tau, longest)
+    return min(max(_STORY_US / length_us, _STORY_WINDOWS[0]), _STORY_WINDOWS[1])
+
+
+def pace(tau: Floats, unrest: Floats, *, line: float, length_us: int) -> Pace:
+    """The pace of a calibration's tau, (..., F), under this unrest, (F,).
+
+    The unrest slows only what rises, and never so much that windows of probability 1e-6 would take longer than half a
+    week to page.
+    """
     slowest = max(float(step(np.array(LEAST_P))) * (_PATIENCE_US / length_us) / line, 1.0) if line > 0 else np.inf
-    return Pace(rise=np.minimum(fall * unrest, slowest), fall=fall)
+    return Pace(rise=np.minimum(tau * unrest, slowest), fall=tau)
 
 
 def unrest(p: Floats) -> tuple[Floats, Floats]:

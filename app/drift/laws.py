@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift import normal, tail
+from app.drift import evidence, normal, tail
 from app.drift.autocorrelation import factor
 from app.drift.calibration import Calibration
 from app.drift.context import DAY_US, Grid
@@ -52,8 +52,11 @@ class Scored:
 
 def laws(  # noqa: PLR0913 - a law is fitted with all of them
     parts: Sequence[Scored], *, starts: Ints, grid: Grid, volume: VolumeCalibration, lean: Floats, least: int
-) -> Calibration:
-    """Fit the laws of neighbouring features; the calibration's `sums` are left empty."""
+) -> tuple[Calibration, NDArray[np.float32]]:
+    """Fit the laws of neighbouring features; the calibration's `sums` are left empty.
+
+    Gives the probabilities of the reference's own scores as well, (W, F), NaN where a window is not judged.
+    """
 
     def beside(name: str, axis: int = 1) -> Any:
         return np.concatenate([getattr(part, name) for part in parts], axis=axis)
@@ -66,8 +69,10 @@ def laws(  # noqa: PLR0913 - a law is fitted with all of them
         score = np.concatenate([part.scores[s] for part in parts], axis=1)
         known = np.concatenate([part.known[s] for part in parts], axis=1)
         tails.append(tail.fit(np.where(known, score, LEAST_LOG), known, day=day, bend=0.0 if s else bend))
-        taus.append(factor(score, judged, index=index))
-    return Calibration(
+        taus.append(np.minimum(factor(score, judged, index=index), evidence.story(grid.length_us)))
+    score = np.concatenate([part.scores[0] for part in parts], axis=1)
+    p = np.where(judged, tails[0].p(score), np.nan).astype(np.float32)
+    fitted = Calibration(
         row_of=beside("row_of"),
         sums=np.zeros((rows, 0), dtype=np.uint16),
         own_rows=beside("own_rows"),
@@ -87,6 +92,7 @@ def laws(  # noqa: PLR0913 - a law is fitted with all of them
         lean=lean,
         min_rows=least,
     )
+    return fitted, p
 
 
 def _days(judged: Bools, day: Ints) -> Ints:

@@ -1,11 +1,12 @@
 """Fit a calibration to a reference, a few features at a time."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift import distance, volume, wobble
+from app.drift import distance, excursions, volume, wobble
 from app.drift.calibration import Calibration
 from app.drift.cells import blocks, cells_of, leaning
 from app.drift.comparison import Comparison, compare
@@ -73,6 +74,7 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     per = max(chunk // max(len(reference), 1), 1)
     batch = max(chunk // _BATCH_SHARE // max(len(reference), 1), 1)
     parts: list[Calibration] = []
+    p: list[NDArray[np.float32]] = []
     waiting: list[Scored] = []
     first = 0
     while first < layout.features:
@@ -85,9 +87,13 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
         waiting.append(part)
         first = last
         if first == layout.features or sum(each.judged.shape[1] for each in waiting) >= batch:
-            parts.append(laws(waiting, starts=reference.starts, grid=grid, volume=rows, lean=lean, least=min_rows))
+            fitted, own = laws(waiting, starts=reference.starts, grid=grid, volume=rows, lean=lean, least=min_rows)
+            parts.append(fitted)
+            p.append(own)
             waiting = []
-    return joined(parts, sums)
+    whole = joined(parts, sums)
+    pace = excursions.pace(np.concatenate(p, axis=1), whole.tau[0], index=reference.starts // grid.length_us)
+    return replace(whole, tau=np.concatenate([pace[None], whole.tau[1:]]))
 
 
 def _scored(  # noqa: PLR0913 - a part needs all that the whole does

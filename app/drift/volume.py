@@ -9,6 +9,7 @@ from app.drift import special, tail, wobble
 from app.drift.autocorrelation import factor
 from app.drift.cells import CELL_SHARE, CELL_WINDOWS, group, resolved
 from app.drift.context import DAY_US, LEVELS, Grid
+from app.drift.evidence import story
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.tail import LEAST_LOG, Tail
 
@@ -105,6 +106,6 @@ def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalib
         sampling=sampling,
         lasting=lasting,
         tail=law,
-        tau=float(factor(logs, usable[:, None], index=starts // grid.length_us)[0]),
+        tau=min(float(factor(logs, usable[:, None], index=starts // grid.length_us)[0]), story(grid.length_us)),
         witnesses=int(usable.sum()),
     )

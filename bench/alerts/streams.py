@@ -1,4 +1,4 @@
-"""The streams that are watched: a year of flights in shuffled weeks, and a stationary one made by dice."""
+"""The streams that are watched: a year of flights in shuffled weeks, one made by dice, and one that wanders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from app.cli.demo.data import FEATURES, OUTCOMES, TIME, ZONE, flights, locate
 
@@ -115,6 +116,43 @@ def steady(seed: int, weeks: int) -> Stream:
         length_us=HOUR_US,
         configuration={"window": "1h"},
         kinds={name: "categorical" if name in {"shop", "tier"} else "numeric" for name in list(columns)[1:]},
+        rows=pa.table(columns),
+        watched_from_us=start + REFERENCE_WEEKS * WEEK_US,
+        weeks=weeks,
+    )
+
+
+def wandering(seed: int, weeks: int) -> Stream:
+    """Sensors without drift whose level, spread or shares wander for hours to days about a daily rhythm."""
+    random = np.random.default_rng(seed)
+    start = int(FIRST_MONDAY.astype(np.int64))
+    starts = start + np.arange((REFERENCE_WEEKS + weeks) * WEEK_US // HOUR_US) * HOUR_US
+    held = random.poisson(STEADY_ROWS, len(starts))
+    hour = np.repeat(np.arange(len(starts)), held)
+    times = np.sort(starts[hour] + random.integers(0, HOUR_US, len(hour)))
+    wave, n = np.sin(2 * np.pi * (times % DAY_US) / DAY_US), len(times)
+
+    def walk(memory: float, spread: float) -> Any:
+        steps = random.normal(size=len(starts)) * spread
+        steps[1:] *= np.sqrt(1 - memory**2)
+        return lfilter([1.0], [1.0, -memory], steps)[hour]
+
+    faulty = random.random(n) < 0.08 * np.exp(0.2 * np.clip(walk(0.9, 1.0), -3, 3))
+    columns = {
+        TIME: pa.array(times, pa.timestamp("us", "UTC")),
+        "temperature": pa.array(np.round(20 + 3 * wave + walk(0.98, 1.5) + 0.5 * random.normal(size=n), 1)),
+        "load": pa.array(np.round(np.exp(2 + 0.3 * wave + walk(0.95, 0.15) + 0.7 * random.normal(size=n)), 2)),
+        "noise": pa.array(np.round((1 + 0.3 * np.tanh(walk(0.8, 1.0))) * random.normal(size=n), 2)),
+        "voltage": pa.array(np.round(12 + 0.02 * wave + 0.05 * random.normal(size=n), 3)),
+        "state": pa.array(np.where(faulty, "fault", np.where(random.random(n) < 0.3, "idle", "busy"))),
+        "site": pa.array(np.array([f"site {number}" for number in range(12)])[random.integers(0, 12, n)]),
+    }
+    return Stream(
+        name="wandering",
+        window="1h",
+        length_us=HOUR_US,
+        configuration={"window": "1h"},
+        kinds={name: "categorical" if name in {"state", "site"} else "numeric" for name in list(columns)[1:]},
         rows=pa.table(columns),
         watched_from_us=start + REFERENCE_WEEKS * WEEK_US,
         weeks=weeks,

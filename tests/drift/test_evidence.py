@@ -69,14 +69,17 @@ def test_an_open_episode_heals_at_full_pace() -> None:
         assert evidence.advance(before, good, pace=slow, healing=healing, line=5.0) == 3.0 + lost / divisor
 
 
+def test_story() -> None:
+    """A story is nine hours long, three windows at least and four and a half at most."""
+    assert [evidence.story(length) for length in (HOUR_US, 2 * HOUR_US, 3 * HOUR_US, DAY_US)] == [4.5, 4.5, 3.0, 3.0]
+
+
 def test_pace() -> None:
-    """A story is nine hours long, three windows at least, and unrest never delays a page past half a week."""
+    """Unrest slows what rises alone, and never delays a page past half a week."""
     tau, calm, wild = np.array([2.0, 6.0]), np.ones(2), np.full(2, 1e9)
-    assert evidence.pace(tau, calm, line=4.0, length_us=HOUR_US).rise.tolist() == [2.0, 4.5]
-    assert evidence.pace(tau, calm, line=4.0, length_us=3 * HOUR_US).rise.tolist() == [2.0, 3.0]
-    assert evidence.pace(tau, calm, line=4.0, length_us=DAY_US).fall.tolist() == [2.0, 3.0]
-    assert evidence.pace(tau, 2 * calm, line=4.0, length_us=HOUR_US).rise.tolist() == [4.0, 9.0]
-    assert evidence.pace(tau, 2 * calm, line=4.0, length_us=HOUR_US).fall.tolist() == [2.0, 4.5]
+    assert evidence.pace(tau, calm, line=4.0, length_us=HOUR_US).rise.tolist() == [2.0, 6.0]
+    assert evidence.pace(tau, 2 * calm, line=4.0, length_us=HOUR_US).rise.tolist() == [4.0, 12.0]
+    assert evidence.pace(tau, 2 * calm, line=4.0, length_us=HOUR_US).fall.tolist() == [2.0, 6.0]
     slowest = evidence.pace(tau, wild, line=4.0, length_us=HOUR_US).rise[0]
     assert slowest * 4.0 / float(evidence.step(np.array(1e-6))) == pytest.approx(84)
 
