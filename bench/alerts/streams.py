@@ -20,6 +20,7 @@ YEAR_WEEKS: Final = 51
 REFERENCE_WEEKS: Final = 8
 STEADY_ROWS: Final = 120.0
 STEADY_NULLS: Final = 0.03
+IDLE: Final = 0.3
 
 Times = NDArray[np.int64]
 
@@ -144,7 +145,7 @@ def wandering(seed: int, weeks: int) -> Stream:
         "load": pa.array(np.round(np.exp(2 + 0.3 * wave + walk(0.95, 0.15) + 0.7 * random.normal(size=n)), 2)),
         "noise": pa.array(np.round((1 + 0.3 * np.tanh(walk(0.8, 1.0))) * random.normal(size=n), 2)),
         "voltage": pa.array(np.round(12 + 0.02 * wave + 0.05 * random.normal(size=n), 3)),
-        "state": pa.array(np.where(faulty, "fault", np.where(random.random(n) < 0.3, "idle", "busy"))),
+        "state": pa.array(np.where(faulty, "fault", np.where(random.random(n) < IDLE, "idle", "busy"))),
         "site": pa.array(np.array([f"site {number}" for number in range(12)])[random.integers(0, 12, n)]),
     }
     return Stream(
