@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from app.monitor.arms import Arm, counted, laid, lived, of_baseline, own_starts
 from app.monitor.rulebook import Rulebook
 from app.monitor.verdicts import verdicts_of
 from app.storage.database import Connection
+from app.wire.leftovers import give_back
+
+LARGE_BYTES: Final = 2**24
+"""Counts of a reference beyond which what their fit took is given back to the system."""
 
 
 def fit_baseline(read: Connection, arm: Arm, rulebook: Rulebook) -> Calibration | None:
@@ -28,6 +33,14 @@ def fit_baseline(read: Connection, arm: Arm, rulebook: Rulebook) -> Calibration 
 
 def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> Calibration:
     """Fit what is normal from a Monday on, to the windows that may vouch for it then."""
+    calibration, nbytes = _fitted(read, arm, rulebook, state=state, monday=monday)
+    if nbytes >= LARGE_BYTES:
+        give_back()
+    return calibration
+
+
+def _fitted(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, monday: int) -> tuple[Calibration, int]:
+    """Fit it, and tell how many bytes the counts took."""
     found = vouchers(read, arm, rulebook, state=state, monday=monday)
     chunks = chain(of_baseline(read, arm, found.own), counted(read, arm, found.live))
     starts, counts, rows = laid(chunks, arm, windows=len(found.own) + len(found.live))
@@ -39,7 +52,8 @@ def fit_week(read: Connection, arm: Arm, rulebook: Rulebook, *, state: State, mo
         accepted=None if found.features.all() else found.features,
         volume_accepted=None if found.volume.all() else found.volume,
     )
-    return refit(arm.layout, reference, grid=rulebook.settings.grid, min_rows=rulebook.settings.min_rows)
+    fitted = refit(arm.layout, reference, grid=rulebook.settings.grid, min_rows=rulebook.settings.min_rows)
+    return fitted, counts.nbytes
 
 
 @dataclass(frozen=True, slots=True)

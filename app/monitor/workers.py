@@ -19,6 +19,8 @@ from app.storage import accounts, exposition, fold, pairing
 
 BREATH: Final = 3
 """A round rests this many times as long as it took, so that no number of models fills the processor."""
+BALANCE_BREATH: Final = 200
+"""The books are summed from the first batch on; with years of them that is done as seldom as it takes long."""
 
 log = structlog.get_logger()
 
@@ -32,6 +34,7 @@ class Workers:
         self._service = service
         self._stop = threading.Event()
         self._shown = -1
+        self._balance_due_s = 0.0
         rounds: list[tuple[str, Callable[[], None], int]] = [
             ("fold", self._fold, policy.fold_interval_us),
             ("evaluate", self._evaluate, policy.evaluate_interval_us),
@@ -133,13 +136,23 @@ class Workers:
         instruments.keep(self._service.catalog.names())
         with self._service.database.snapshot() as conn:
             backlog = fold.backlog(conn)
-            balance = accounts.balance(conn)
             put_off = pairing.postponed(conn)
         instruments.journal_rows.set(backlog.rows)
         instruments.journal_oldest.set((backlog.oldest_us or 0) / 1e6)
-        instruments.journal_quarantined.set(balance.quarantined_rows)
         instruments.calls_put_off.set(put_off)
+        if time.monotonic() >= self._balance_due_s:
+            self._balance()
+
+    def _balance(self) -> None:
+        instruments, started_s = self._service.instruments, time.monotonic()
+        with self._service.database.snapshot() as conn:
+            balance = accounts.balance(conn)
+        instruments.journal_quarantined.set(balance.quarantined_rows)
         instruments.ledger_imbalance.set(balance.imbalance)
+        ended_s = time.monotonic()
+        self._balance_due_s = (
+            ended_s + BALANCE_BREATH * (ended_s - started_s) - self._service.policy.account_interval_us / 1e6
+        )
 
     def _pair(self) -> None:
         while sweep(self._service) and not self._stop.is_set():

@@ -46,3 +46,20 @@ def test_rounds_start_and_stop(small: Desk) -> None:
     workers.start()
     workers.stop()
     assert not any(thread.is_alive() for thread in workers._threads)
+
+
+def test_the_books_are_summed_as_seldom_as_it_takes_long(small: Desk) -> None:
+    """A row that vanished shows with the next sum of the books, which waits many times as long as the last one took."""
+    small.rows([{"x": 1}] * 40)
+    small.fold()
+    workers = Workers(small.service)
+    workers._account()
+    assert "driftgauge_ledger_imbalance_rows 0.0" in scrape(small)
+    with small.service.database.transaction() as conn:
+        conn.execute(text("UPDATE window_total SET rows = rows - 1"))
+    workers._balance_due_s = float("inf")
+    workers._account()
+    assert "driftgauge_ledger_imbalance_rows 0.0" in scrape(small)
+    workers._balance_due_s = 0.0
+    workers._account()
+    assert "driftgauge_ledger_imbalance_rows 1.0" in scrape(small)
