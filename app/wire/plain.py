@@ -1,9 +1,10 @@
-"""Arrow streams of doubles alone, whose one record batch is used where it lies in the body.
+"""Arrow streams of one record batch, whose doubles are used where they lie in the body.
 
 Tables of the messages are read as in `packed`; whatever is not as plain as can be is left to pyarrow.
 """
 
 import struct
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from app.drift.columns import Block
 from app.wire.batches import BatchColumns
 from app.wire.faults import MAX_NAMES
 from app.wire.packed import BUFFER_BYTES, RECORD_BATCH, field_of, table_at
+from app.wire.table import RawColumn
 
 MARK: Final = b"\xff\xff\xff\xff"
 END: Final = MARK + bytes(4)
@@ -24,6 +26,23 @@ _SCHEMAS: Final = 16
 _HEAD: Final = struct.Struct("<4si")
 _LONG: Final = struct.Struct("<q")
 _DOUBLE: Final = 8
+_FEW: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """The columns of a stream: `numbers` numbers all, `places` the doubles, whose first buffers are `firsts`.
+
+    `others` are the numbers of the other columns; there are so many `columns` and `buffers` together.
+    """
+
+    numbers: dict[str, int]
+    places: dict[str, int]
+    others: list[int]
+    doubles: NDArray[np.intp]
+    firsts: NDArray[np.intp]
+    columns: int
+    buffers: int
 
 
 class PlainColumns(BatchColumns):
@@ -54,8 +73,37 @@ class PlainColumns(BatchColumns):
         return Block(self._places, self._values)
 
 
+class MixedColumns(PlainColumns):
+    """Columns of doubles among a few others, which are those of a batch of their own."""
+
+    def __init__(self, schema: _Schema, values: NDArray[np.float64], others: Any) -> None:
+        """Keep the doubles by their places among themselves, and the others by name."""
+        super().__init__(schema.numbers, values)
+        self._schema = schema
+        self._others = others
+
+    def __getitem__(self, name: str) -> RawColumn:
+        """Give one column."""
+        place = self._schema.places.get(name)
+        return self._others.column(name) if place is None else pa.array(self._values[place])
+
+    @cached_property
+    def _batch(self) -> Any:
+        return pa.RecordBatch.from_arrays([self[name] for name in self._places], names=list(self._places))
+
+    @cached_property
+    def kinds(self) -> list[int]:
+        """The id of each column's type."""
+        return [self._batch.schema.field(name).type.id for name in self._places]
+
+    @cached_property
+    def block(self) -> Block:
+        """The doubles."""
+        return Block(self._schema.places, self._values)
+
+
 def plain_columns(body: bytes) -> PlainColumns | None:
-    """Read a stream of one batch of doubles without nulls and compression; None when it is not plainly that."""
+    """Read a stream of one batch, not compressed, whose doubles have no nulls and lie evenly; None for any other."""
     try:
         return _columns(body)
     except (struct.error, IndexError, ValueError, OverflowError, OSError, pa.ArrowException):
@@ -63,9 +111,9 @@ def plain_columns(body: bytes) -> PlainColumns | None:
 
 
 def _columns(body: bytes) -> PlainColumns | None:
-    schema, start = _message(body, 0)
-    places = _places(schema) if 0 < len(schema) <= LARGEST_SCHEMA else None
-    if not places:
+    told, start = _message(body, 0)
+    schema = _schema(told) if 0 < len(told) <= LARGEST_SCHEMA else None
+    if schema is None:
         return None
     message, start = _message(body, start)
     root = table_at(message, 0)
@@ -77,15 +125,23 @@ def _columns(body: bytes) -> PlainColumns | None:
     if not (counted and nodes and buffers) or any(others):
         return None
     rows, end = _LONG.unpack_from(message, counted)[0], start + _LONG.unpack_from(message, length)[0]
-    first = _first(_pairs(message, nodes), _pairs(message, buffers), columns=len(places), rows=rows)
+    first = _first(schema, _pairs(message, nodes), _pairs(message, buffers), rows=rows)
     if first is None or body[end:] != END or not 0 <= end <= len(body):
         return None
     offset, stride = first
-    if (start + offset) % _DOUBLE or offset + (len(places) - 1) * stride + _DOUBLE * rows > end - start:
+    width = len(schema.places)
+    if (start + offset) % _DOUBLE or offset + (width - 1) * stride + _DOUBLE * rows > end - start:
         return None
-    return PlainColumns(
-        places, np.ndarray((len(places), rows), "<f8", body, offset=start + offset, strides=(stride, _DOUBLE))
-    )
+    values = np.ndarray((width, rows), "<f8", body, offset=start + offset, strides=(stride, _DOUBLE))
+    return MixedColumns(schema, values, _others(schema, body)) if schema.others else PlainColumns(schema.places, values)
+
+
+def _others(schema: _Schema, body: bytes) -> Any:
+    """Read what is no double."""
+    options = pa.ipc.IpcReadOptions(included_fields=schema.others, use_threads=False)
+    batch = pa.ipc.open_stream(pa.py_buffer(body), options=options).read_next_batch()
+    batch.validate(full=True)
+    return batch
 
 
 def _message(body: bytes, start: int) -> tuple[bytes, int]:
@@ -96,8 +152,8 @@ def _message(body: bytes, start: int) -> tuple[bytes, int]:
 
 
 @lru_cache(_SCHEMAS)
-def _places(schema: bytes) -> dict[str, int] | None:
-    """Number the columns of a schema of doubles; None for any other one."""
+def _schema(schema: bytes) -> _Schema | None:
+    """Find the doubles of a schema; None when there are few, or a column whose buffers we cannot count."""
     root = table_at(schema, 0)
     kind, header = field_of(schema, root, 1), field_of(schema, root, 2)
     if not kind or not header or schema[kind] != SCHEMA:
@@ -106,9 +162,24 @@ def _places(schema: bytes) -> dict[str, int] | None:
     if order and schema[order : order + 2] != bytes(2):
         return None
     read = pa.ipc.read_schema(pa.py_buffer(_HEAD.pack(MARK, len(schema)) + schema))
-    names = read.names
-    lawful = len(set(names)) == len(names) <= MAX_NAMES and all(pa.types.is_float64(kind) for kind in read.types)
-    return {name: place for place, name in enumerate(names)} if lawful else None
+    held = [_buffers(one) for one in read.types]
+    doubles = [n for n, one in enumerate(read.types) if pa.types.is_float64(one)]
+    others = [n for n, one in enumerate(read.types) if not pa.types.is_float64(one)]
+    lawful = len(set(read.names)) == len(read.names) <= MAX_NAMES
+    if not (doubles and all(held) and lawful and len(others) * _FEW <= len(doubles)):
+        return None
+    firsts = np.cumsum([0, *held])
+    numbers = {name: place for place, name in enumerate(read.names)}
+    places = {read.names[n]: place for place, n in enumerate(doubles)}
+    return _Schema(numbers, places, others, np.array(doubles), firsts[doubles], len(held), int(firsts[-1]))
+
+
+def _buffers(kind: Any) -> int:
+    """Count the buffers of a column; 0 for the kinds that are not simple."""
+    if pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
+        return 2
+    simple = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return 3 if simple or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else 0
 
 
 def _pairs(message: bytes, vector: int) -> NDArray[np.int64]:
@@ -120,14 +191,16 @@ def _pairs(message: bytes, vector: int) -> NDArray[np.int64]:
     return np.frombuffer(message, "<i8", count=2 * count, offset=start + 4).reshape(-1, 2)
 
 
-def _first(nodes: NDArray[np.int64], buffers: NDArray[np.int64], *, columns: int, rows: int) -> tuple[int, int] | None:
-    """Give the offset of the first column and the distance from each to the next; None when they do not lie so."""
-    if len(nodes) != columns or len(buffers) != 2 * columns or rows <= 0:
+def _first(
+    schema: _Schema, nodes: NDArray[np.int64], buffers: NDArray[np.int64], *, rows: int
+) -> tuple[int, int] | None:
+    """Give the offset of the first doubles and the distance from each to the next; None when they do not lie so."""
+    if len(nodes) != schema.columns or len(buffers) != schema.buffers or rows <= 0:
         return None
-    if (nodes != (rows, 0)).any() or buffers[::2, 1].any():
+    if (nodes[schema.doubles] != (rows, 0)).any() or buffers[schema.firsts, 1].any():
         return None
-    offsets, lengths = buffers[1::2].T
-    stride = int(offsets[1] - offsets[0]) if columns > 1 else _DOUBLE * rows
+    offsets, lengths = buffers[schema.firsts + 1].T
+    stride = int(offsets[1]) - int(offsets[0]) if len(offsets) > 1 else _DOUBLE * rows
     if (np.diff(offsets) != stride).any() or stride < _DOUBLE * rows or stride % _DOUBLE:
         return None
     return (int(offsets[0]), stride) if offsets[0] >= 0 and lengths.min() >= _DOUBLE * rows else None

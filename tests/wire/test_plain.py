@@ -47,7 +47,59 @@ def test_columns_are_those_of_pyarrow(columns: int, rows: int, first: int, seed:
     assert found.taken(names[:1], np.zeros(1, np.int64)).num_rows == 1
 
 
+@given(
+    columns=st.integers(8, 40),
+    rows=st.integers(1, 300),
+    first=st.integers(0, 3),
+    others=st.permutations(["time", "word", "flag", "maybe"]).map(lambda names: names[:1]),
+    behind=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=80, deadline=None)
+def test_doubles_beside_others(
+    columns: int, rows: int, first: int, *, others: list[str], behind: bool, seed: int
+) -> None:
+    """A time, words, booleans or nulls beside the doubles are read by pyarrow, and the doubles where they lie."""
+    rng = np.random.default_rng(seed)
+    values = np.frombuffer(rng.bytes(8 * columns * rows)).reshape(columns, rows)
+    kinds = {
+        "time": pa.array(rng.integers(0, 2**40, rows), pa.timestamp("us", "UTC")),
+        "word": pa.array([f"w{n % 7}é" for n in range(rows)]),
+        "flag": pa.array(rng.random(rows) < 0.5),
+        "maybe": pa.array(rng.integers(0, 9, rows), mask=rng.random(rows) < 0.5),
+    }
+    doubles = {f"c{n}": pa.array(column) for n, column in enumerate(values)}
+    beside = {name: kinds[name] for name in others}
+    batch = pa.record_batch(doubles | beside if behind else beside | doubles).slice(first % rows)
+    found = plain_columns(stream([batch]))
+    assert found is not None
+    assert list(found) == batch.schema.names
+    assert (found.rows, len(found)) == (batch.num_rows, batch.num_columns)
+    assert found.block.values.tobytes() == values[:, first % rows :].tobytes()
+    assert list(found.block.places) == list(doubles)
+    assert found.get("absent") is None
+    for name in others:
+        assert pa.array(found[name]).equals(batch.column(name))
+    column: Any = found["c1"]
+    assert column.to_numpy().tobytes() == batch.column("c1").to_numpy().tobytes()
+    assert found.kinds == [kind.id for kind in batch.schema.types]
+    assert found.taken([others[0], "c0"], np.zeros(1, np.int64)).num_rows == 1
+
+
+def test_words_that_are_no_text() -> None:
+    """Bytes that are no UTF-8 in a column of text are for the reader that replaces them."""
+    doubles = {f"c{n}": pa.array([1.0, 2.0]) for n in range(8)}
+    body = stream([pa.record_batch(doubles | {"word": pa.array(["abcd", "efgh"])})])
+    assert plain_columns(body) is not None
+    assert plain_columns(body.replace(b"abcd", b"ab\xff\xff")) is None
+
+
 WHOLE = batch_of(np.arange(12.0).reshape(3, 4))
+
+
+BESIDE = pa.record_batch(
+    {"word": pa.array(["a", "bc"])} | {f"c{n}": pa.array([1.0, n]) for n in range(8)},
+)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +130,7 @@ def test_whatever_is_not_plain_is_left(body: bytes) -> None:
 def test_changed_bytes(seed: int) -> None:
     """A stream with a few other bytes is left, or read as pyarrow reads it."""
     chance = random.Random(seed)
-    body = bytearray(stream([WHOLE]))
+    body = bytearray(stream([chance.choice([WHOLE, BESIDE])]))
     for _ in range(chance.randint(1, 4)):
         body[chance.randrange(len(body))] = chance.choice([0, 1, 2, 127, 128, 255, chance.randrange(256)])
     found = plain_columns(bytes(body))
@@ -90,8 +142,10 @@ def test_changed_bytes(seed: int) -> None:
     except (pa.ArrowException, OSError, ValueError):
         return
     assert list(found) == table.schema.names
-    for name in found:
-        assert np.array(found.block.values[found.block.places[name]]).tobytes() == table[name].to_numpy().tobytes()
+    for name, place in found.block.places.items():
+        assert np.array(found.block.values[place]).tobytes() == table[name].to_numpy().tobytes()
+    for name in set(found) - set(found.block.places):
+        assert pa.chunked_array([found[name]]).equals(table[name])
 
 
 def test_no_batch_is_made_for_nobody() -> None:
