@@ -13,19 +13,19 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 
 def spread(value: float) -> tuple[float, float]:
-    """Give the least and the largest double as which a number may arrive.
+    """Give the least and the largest double that the nearest single may have been, or be written as.
 
-    These are itself, the nearest single, and the shortest decimal that gives that single: 0.3 is 0.30000001192... in a
-    column of singles, and 0.3 again where that column was written as text.
+    0.3 is 0.30000001192... in a column of singles, and 0.3, 0.3000000119 or 0.300000012 where that was written as text.
     """
     if not math.isfinite(value) or value.is_integer():
         return value, value
     with np.errstate(over="ignore", under="ignore"):
         single = np.float32(value)
-    if not single or not np.isfinite(single):
+        below, above = (float(np.nextafter(single, np.float32(end))) for end in (-np.inf, np.inf))
+    if not single or not (math.isfinite(below) and math.isfinite(above)):
         return value, value
-    forms = (value, float(single), float(str(single)))
-    return min(forms), max(forms)
+    middle = float(single)
+    return (below + middle) / 2, (middle + above) / 2
 
 
 def readings(values: Iterable[Any]) -> dict[str, Any]:

@@ -17,27 +17,27 @@ from app.quality.suite import Expectation, Suite
 from app.quality.twins import readings, spread, typed
 
 
-@given(st.floats(allow_nan=False, width=32))
-def test_a_single_and_its_decimal_are_one_number(value: float) -> None:
-    """Whichever of the two a baseline saw, both lie in the same spread; infinities and whole numbers are themselves."""
+@given(st.floats(allow_nan=False, width=32), st.integers(9, 17))
+def test_a_single_and_its_decimals_are_one_number(value: float, digits: int) -> None:
+    """Whichever of them a baseline saw, all lie in the same spread; infinities and whole numbers are themselves."""
     low, high = spread(value)
     assert low <= value <= high
-    if np.isfinite(value) and not float(value).is_integer():
-        decimal = float(str(np.float32(value)))
-        assert low <= decimal <= high
-        assert low <= float(np.float32(decimal)) <= high
+    if np.isfinite(value) and not float(value).is_integer() and abs(value) > 1e-37:
+        assert low < high
+        for decimal in (float(str(np.float32(value))), float(f"{value:.{digits}g}")):
+            assert low <= decimal <= high
+            assert spread(decimal) == (low, high)
     else:
-        assert (low, high) == (value, value)
+        assert low == pytest.approx(value)
 
 
-def test_a_spread_is_that_of_the_nearest_single() -> None:
-    """By hand: a tenth and three tenths as singles."""
-    assert spread(0.3) == spread(0.30000001192092896) == (0.3, 0.30000001192092896)
-    assert spread(0.1) == (0.1, 0.10000000149011612)
-    assert spread(0.5) == (0.5, 0.5)
-    assert spread(16_777_217.0) == (16_777_217.0, 16_777_217.0)
-    assert spread(1e300) == (1e300, 1e300)
-    assert spread(1e-300) == (1e-300, 1e-300)
+def test_a_spread_is_half_a_step_of_singles_to_either_side() -> None:
+    """By hand: three tenths as a single is 10066330 / 2**25, and its neighbours are 2**-25 away."""
+    assert spread(0.3) == ((10066330 - 0.5) / 2**25, (10066330 + 0.5) / 2**25)
+    assert spread(0.3) == spread(0.30000001192092896) == spread(0.300000011920929) == spread(0.3000000119)
+    assert spread(-0.3) == (-spread(0.3)[1], -spread(0.3)[0])
+    for own in (16_777_217.0, 1e300, 1e-300, 3.5e38, 0.0, float("inf")):
+        assert spread(own) == (own, own)
 
 
 def test_whole_categories_are_read_with_and_without_a_fraction() -> None:
@@ -82,7 +82,7 @@ def test_an_exported_suite_holds_numbers_where_all_categories_are_some() -> None
         json.dumps(abroad(suite).document(), allow_nan=False)
 
 
-@pytest.mark.parametrize("seen", [0.3, 0.30000001192092896])
+@pytest.mark.parametrize("seen", [0.3, 0.30000001192092896, 0.300000012])
 def test_a_value_stays_on_its_side_of_every_edge(seen: float) -> None:
     """A derived suite takes a heavy value for the same in a column of singles and in text."""
     bins = NumericBins.between(np.array([0.0, seen, 2.5]), np.array([0.0, seen]))
@@ -97,6 +97,6 @@ def test_a_value_stays_on_its_side_of_every_edge(seen: float) -> None:
     def place(value: float) -> int:
         return int(np.searchsorted(edges[:-1], value, side="right")) + int(value > edges[-1])
 
-    assert place(0.3) == place(0.30000001192092896)
+    assert place(0.3) == place(0.30000001192092896) == place(0.300000011920929) == place(0.300000012)
     assert place(0.3) != place(0.2999)
     assert place(0.3) != place(0.3001)
