@@ -40,7 +40,8 @@ def count(  # noqa: PLR0913 - three of them are asked for now and then
     """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null.
 
     With `nameless`, the features whose new values are nobody's business, novelties are noted, else not. `binned`, of
-    shape (total,), takes the sums of the finite values in each numeric bin. What `block` holds, `columns` need not.
+    shape (total,), takes the sums of the finite values in each numeric bin, value by value. What `block` holds,
+    `columns` need not.
     """
     if len(window) and not 0 <= window.min() <= window.max() < windows:
         raise ValueError("a row lies in none of the windows")
@@ -74,14 +75,13 @@ def _numeric(  # noqa: PLR0913 - what count is given
         whole = None if block is None else pack.within(block)
         wanted = _wanted(pack.names, columns, block, rows=len(window)) if whole is None else whole
         windows = len(delta.rows)
-        own = None if binned is None else np.zeros(pack.size)
+        own = None if binned is None else binned[pack.positions].copy()
         one = window if windows > 1 else None
         counts, sums = pack.count(wanted, window=one, windows=windows, rows=len(window), binned=own)
         delta.counts[:, pack.positions] = counts
         delta.sums[:, pack.features] = sums
         if binned is not None and own is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                binned[pack.positions] += own
+            binned[pack.positions] = own
 
 
 def _wanted(

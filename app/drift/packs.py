@@ -63,7 +63,8 @@ class NumericPack:
 
         Gives (windows, own bins) and the sums of finite values (windows, features).
 
-        `binned`, of shape (own bins,), takes the sums of the finite values in each bin.
+        `binned`, of shape (own bins,), takes the sums of the finite values in each bin, one value after the other, so
+        that rows add up to the same last digit however they are parted.
         """
         counts = np.zeros((windows, self.size), dtype=np.int64)
         features = len(self.names)
@@ -87,7 +88,7 @@ class NumericPack:
                     x, totals, odd = self._place(x, scratch=scratch, out=places, odd=odd)
                     self._place_missing(columns, part=part, out=places)
                 if binned is not None:
-                    binned += np.bincount(places.reshape(-1), weights=x.reshape(-1), minlength=self.size)
+                    binned[:] = _added(binned, places.reshape(-1), x.reshape(-1))
                 if window is None:
                     sums[0] += totals
                 else:
@@ -144,6 +145,12 @@ class NumericPack:
                 state = column.state[part]
                 np.putmask(row, state == NULL, null)
                 np.putmask(row, state == INVALID, null + NUMERIC_RESERVED.index(BinKind.INVALID))
+
+
+def _added(sums: Doubles, places: NDArray[np.intp], values: Doubles) -> Doubles:
+    """Go on adding values to the sums of their places: the sums so far come as first values."""
+    into = np.concatenate([np.arange(len(sums)), places])
+    return np.bincount(into, weights=np.concatenate([sums, values])).astype(np.float64, copy=False)
 
 
 Entry = tuple[int, str, NumericBins, int]

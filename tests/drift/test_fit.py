@@ -138,6 +138,19 @@ def test_a_sample_is_bounded_and_the_same_for_any_chunks() -> None:
     np.testing.assert_allclose(np.searchsorted(np.sort(values), edges[0]) / 60_000, np.arange(1, 50) / 50, atol=0.02)
 
 
+@pytest.mark.parametrize("parts", [2, 3, 7, 40])
+def test_means_are_the_same_for_any_chunks(parts: int) -> None:
+    """However the rows come parted, as formats part them each in its own way, no mean differs in its last bit."""
+    values = np.random.default_rng(4).lognormal(0, 3, 20_000)
+    values[::97] = np.nan
+    _, whole = numbers(values)
+    _, parted = numbers(values, parts=parts)
+    one, other = (baseline.features[0].means for baseline in (whole, parted))
+    assert one is not None
+    assert other is not None
+    assert one.tobytes() == other.tobytes()
+
+
 def test_row_hashes_are_splitmix64() -> None:
     """The first outputs of the published generator with seed 0, and the same from any row on."""
     assert row_hashes(0, 3).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
