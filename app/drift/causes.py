@@ -6,7 +6,7 @@ all values are also worth as much of the finite shares' gap as they close betwee
 add up over the windows of an episode.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,10 +31,15 @@ _ENOUGH: Final = 0.5
 _CLOSED: Final = 0.6
 _CLOCK: Final = 0.1
 """One shift of the clock for all windows is simpler than a move of values fitted to each: it may explain this less."""
+_TOGETHER: Final = 2
+_PART: Final = 0.25
+"""What a shift of the clock that all share must explain of each feature's own gap."""
 _PARAMETER: Final = 1.0
 _FAR: Final = 0.05
 _NOT_ALL: Final = 0.9
 """A constant may lie beyond all that is normal; where nearly every row does so, or others moved too, values moved."""
+
+_SIGNS: Final = len(_HOURS) + len(CAUSES) + len(MOVES)
 
 Signs = tuple[float, ...]
 
@@ -124,7 +129,7 @@ def signs(  # noqa: PLR0913 - a window is found by all of them
     shares = expected(part, own, place=where, counts=np.tile(counts[low:high], (len(starts), 1))).q
     q = shares[0]
     if x.sum() <= 0 or not q.sum() > 0:
-        return (0.0,) * (len(_HOURS) + len(CAUSES) + len(MOVES))
+        return (0.0,) * _SIGNS
     p = x / x.sum()
     gap = _Gap.of(x, q, np.flatnonzero(part.finite))
     found = dict.fromkeys(CAUSES[1:], 0.0)
@@ -157,6 +162,25 @@ def signs(  # noqa: PLR0913 - a window is found by all of them
 def added(one: Signs, other: Signs) -> Signs:
     """The signs of two windows together; those that were read another way, and so differ in number, are let go."""
     return tuple(a + b for a, b in zip(one, other, strict=True)) if len(one) == len(other) else other or one
+
+
+def clocked(found: Sequence[Signs]) -> list[bool]:
+    """Which of some features that broke together one shift of the clock explains: none where it does not win jointly.
+
+    It is the same shift for all of them, while every other cause is fitted to each; so it may explain that much less.
+    A feature to whose own gap it does not add is left out.
+    """
+    read = [one if len(one) == _SIGNS and one[0] > 0 else (0.0,) * _SIGNS for one in found]
+    known = [one for one in read if one[0] > 0]
+    if len(known) < _TOGETHER:
+        return [False] * len(found)
+    hours = len(_HOURS)
+    gap = sum(one[0] for one in known)
+    worths = [sum(one[hour] for one in known) for hour in range(1, hours + 1)]
+    best = max(range(hours), key=lambda hour: worths[hour])
+    other = sum(max(0.0, *one[hours + 1 : hours + len(CAUSES)]) for one in known)
+    wins = worths[best] >= max(_ENOUGH * gap, other - _CLOCK * gap)
+    return [wins and one[0] > 0 and one[best + 1] >= _PART * one[0] for one in read]
 
 
 def _moved(share: Mapping[str, float]) -> dict[str, float]:

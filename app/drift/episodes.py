@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from app.drift.causes import Signs, added, named
+from app.drift.causes import CAUSES, Signs, added, clocked, named
 from app.drift.layout import Bools, Ints
 
+EVIDENCE: Final = "evidence"
 CAUSE_WINDOWS: Final = 6
 """The window of an episode at which its cause becomes final."""
 
@@ -103,6 +104,7 @@ class Register:
         self._version = version
         self._closed = [each for each in episodes if each.end_us is not None]
         self._open = {(each.statistic, each.feature): each for each in episodes if each.end_us is None}
+        self._asked: set[tuple[str, str]] = set()
 
     def is_open(self, statistic: str, feature: str) -> bool:
         """Tell whether this statistic of this feature is in an episode."""
@@ -120,6 +122,7 @@ class Register:
         if episode is None:
             said = signs()
             cause = named(said, statistic=statistic)
+            self._asked.add(key)
             self._open[key] = Episode(self._version, feature, statistic, start, None, evidence, cause=cause, signs=said)
             return True
         if evidence < line / 2.0:
@@ -128,11 +131,33 @@ class Register:
             return False
         episode = replace(episode, peak=max(episode.peak, evidence))
         if episode.windows < CAUSE_WINDOWS:
+            self._asked.add(key)
             said = added(episode.signs, signs())
             cause = named(said, statistic=statistic)
             episode = replace(episode, windows=episode.windows + 1, cause=cause, signs=said)
         self._open[key] = episode
         return True
+
+    def settle(self, *, length_us: int) -> None:
+        """Name a shifted clock where episodes of evidence that began within six windows say so together.
+
+        To be called after each window; a cause that was final before stays.
+        """
+        asked, self._asked = self._asked, set()
+        if not asked:
+            return
+        running = [each for each in self._open.values() if each.statistic == EVIDENCE and each.signs]
+        running.sort(key=lambda each: (each.start_us, each.feature))
+        together: list[list[Episode]] = []
+        for episode in running:
+            if not together or episode.start_us - together[-1][-1].start_us > CAUSE_WINDOWS * length_us:
+                together.append([])
+            together[-1].append(episode)
+        for those in together:
+            for episode, late in zip(those, clocked([each.signs for each in those]), strict=True):
+                key = episode.statistic, episode.feature
+                if late and key in asked:
+                    self._open[key] = replace(episode, cause=CAUSES[0])
 
     def all(self) -> tuple[Episode, ...]:
         """Every episode so far, oldest first."""

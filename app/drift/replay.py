@@ -180,6 +180,7 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
                 line=float(lines[s, f]),
                 signs=said if s == 0 else tuple,
             )
+        register.settle(length_us=length_us)
         volume_p = seen.volume_p[w]
         running = register.is_open("volume", "") and np.isfinite(volume_line)
         pace = sums.pace(tau, volume_unrest[w], line=line, length_us=length_us)

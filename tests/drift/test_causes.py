@@ -85,6 +85,34 @@ def test_a_feed_off_by_an_hour_is_a_clock_shift(known: tuple[Layout, Calibration
     assert causes.named(said) == "clock_shift"
 
 
+def said(*, gap: float, early: float, late: float, location: float) -> causes.Signs:
+    """Signs of a feature: its gap, what an hour early and an hour late explain of it, and what moved values do."""
+    hours = [late, early] + [-gap] * 22
+    return (gap, *hours, 0.0, 0.0, 0.0, 0.0, location, 0.0, 0.0, 0.0, 0.0)
+
+
+def test_features_name_a_shifted_clock_together() -> None:
+    """One shift explains two features, of which one by itself seems moved as well; the third has no part in it."""
+    near = said(gap=10.0, early=-5.0, late=8.0, location=9.5)
+    sure = said(gap=20.0, early=-5.0, late=19.0, location=15.0)
+    broken = said(gap=1.0, early=-1.0, late=-0.5, location=0.8)
+    assert causes.named(near) == "location"
+    assert causes.clocked([near, sure]) == [True, True]
+    assert causes.clocked([near, sure, broken]) == [True, True, False]
+    assert causes.clocked([near, (), sure]) == [True, False, True]
+
+
+def test_no_clock_is_named_by_features_that_disagree() -> None:
+    """Shifts in different directions, moved values, and a feature alone."""
+    late = said(gap=10.0, early=-5.0, late=9.0, location=7.0)
+    early = said(gap=10.0, early=9.0, late=-5.0, location=7.0)
+    moved = said(gap=40.0, early=-20.0, late=8.0, location=39.0)
+    assert causes.clocked([late, early]) == [False, False]
+    assert causes.clocked([late, moved]) == [False, False]
+    assert causes.clocked([late]) == [False]
+    assert causes.clocked([]) == []
+
+
 def test_miles_in_kilometres_are_a_change_of_unit() -> None:
     """Fifty bins of a lognormal reference and values 1.609 times as large."""
     rng = np.random.default_rng(3)

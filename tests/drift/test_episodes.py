@@ -38,6 +38,35 @@ def test_cause_is_final_at_the_sixth_window() -> None:
     assert len(asked) == register.all()[0].windows == 6
 
 
+def test_a_cause_may_be_settled_together_until_it_is_final() -> None:
+    """Two features that began two windows apart are late together; one that began ten windows later is alone."""
+    near = (10.0, 8.0, -5.0, *[-10.0] * 22, 0.0, 0.0, 0.0, 0.0, 9.5, 0.0, 0.0, 0.0, 0.0)
+    sure = (20.0, 19.0, -5.0, *[-20.0] * 22, 0.0, 0.0, 0.0, 0.0, 15.0, 0.0, 0.0, 0.0, 0.0)
+    register = Register("v", ())
+
+    def turned(feature: str, window: int, signs: tuple[float, ...]) -> None:
+        register.turn("evidence", feature, start=window, evidence=5.0, line=4.0, signs=lambda: signs)
+
+    def causes() -> list[str]:
+        return [each.cause for each in register.all()]
+
+    for window in range(2):
+        turned("x", window, near)
+        register.settle(length_us=1)
+    assert causes() == ["location"]
+    turned("x", 2, near)
+    turned("y", 2, sure)
+    register.settle(length_us=1)
+    assert causes() == ["clock_shift", "clock_shift"]
+    for window in range(3, 14):
+        for feature in "xy":
+            turned(feature, window, near)
+        if window >= 12:
+            turned("z", window, near)
+        register.settle(length_us=1)
+    assert causes() == ["clock_shift", "clock_shift", "location"]
+
+
 def test_id_is_of_its_beginning_alone() -> None:
     """The end, the peak and the cause do not change the name; version, feature, statistic and start do."""
     assert episode(1, None).id == episode(1, 9).id
