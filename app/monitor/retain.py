@@ -1,6 +1,8 @@
 """What is forgotten, and when."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 
 from app import failpoints
 from app.drift.context import monday_us
@@ -58,7 +60,26 @@ def prune_windows(service: Service) -> int:
             found = list(_expired(service, read, watched))
         for arm, before_us in found:
             total += _expire(service, watched, arm, before_us=before_us)
+        _forget_rolled(service, watched)
     return total
+
+
+def _forget_rolled(service: Service, watched: Watched) -> None:
+    """Forget the scores of days and weeks that are as old; their counts stay: later ones are compared with them."""
+    with service.database.transaction(deadline_s=STEP_S) as conn:
+        if not take_turn(conn, watched.id, wait=False):
+            return
+        arms = [
+            arm for version in received.versions(conn, watched.id) for arm in heads(service, conn, watched, version)
+        ]
+        for arm, period in product(arms, periods_of(watched)):
+            strand = replace(arm, period=period).strand()
+            last = chronicles.last(
+                conn, watched.id, version=arm.version, baseline_id=arm.baseline_id, length_us=period.length_us
+            )
+            if last is not None:
+                before = min(monday_us(last.walked_to_us - service.policy.window_retention_us), last.monday_us)
+                expiry.forget_scores(conn, strand, before_us=before)
 
 
 def _expired(service: Service, read: Connection, watched: Watched) -> Iterator[tuple[Arm, int]]:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, func, select, text
 
 from app.storage import tables
 from app.storage.fold import take
+from app.storage.rollups import Strand
 from app.storage.types import to_datetime
 
 
@@ -84,3 +85,16 @@ def forget_weeks(conn: Connection, model_id: int, *, version: str, baseline_id: 
     )
     last = select(func.max(columns.monday)).where(*mine).scalar_subquery()
     conn.execute(delete(tables.chronicle).where(*mine, columns.monday < last))
+
+
+def forget_scores(conn: Connection, strand: Strand, *, before_us: int) -> int:
+    """Forget the scores of periods that begin before an instant; what they add up to stays. Gives how many rows."""
+    score = tables.rollup_score.c
+    where = (
+        score.model_id == strand.model_id,
+        score.length == strand.length_us,
+        score.version == strand.version,
+        score.baseline_id == strand.baseline_id,
+        score.window_start < before_us,
+    )
+    return conn.execute(delete(tables.rollup_score).where(*where)).rowcount

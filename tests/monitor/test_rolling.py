@@ -1,6 +1,7 @@
 """Days and weeks: added up, judged by what days and weeks are, and corrected by what comes late."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from app.monitor.backtest import backtest, question
 from app.monitor.evaluate import evaluate_now, evaluate_rollups
 from app.monitor.explanations import document as explain
 from app.monitor.instants import instant_text, read_instant
+from app.monitor.retain import prune_windows
 from app.monitor.rolling import QUIET_US
 from app.monitor.terms import period_of
 from app.storage import episodes, rollups
@@ -242,6 +244,26 @@ def test_a_day_is_explained(sparse: Desk) -> None:
     assert newest["window_end"] > newest["window_start"] > one["start"]
     with pytest.raises(NotFound, match="no such closed window"):
         explain(sparse.service, sparse.watched, "x", start_us=start_us + HOUR_US, version=None, window="1d")
+
+
+def test_scores_of_days_are_kept_as_long_as_windows(sparse: Desk) -> None:
+    """After four weeks of a retention of two the older ones are gone; episodes and what is later stay as they were."""
+    traffic = _broken(sparse, _traffic(sparse, 5 * WEEK), WEEK, WEEK + 100)
+    _deliver(sparse, traffic, range(4 * WEEK), batch="all")
+    evaluate_now(sparse.service, sparse.watched)
+    before, found = _rolled(sparse, DAY_US), _episodes(sparse, DAY_US)
+    policy = replace(sparse.service.policy, window_retention_us=2 * WEEK_US)
+    prune_windows(replace(sparse.service, policy=policy, clock=sparse.service.clock))
+    after = _rolled(sparse, DAY_US)
+    assert after == [one for one in before if int(str(one[0])) >= LIVE + WEEK_US]
+    assert 0 < len(after) < len(before)
+    assert _episodes(sparse, DAY_US) == found
+    assert found
+    _deliver(sparse, traffic, range(4 * WEEK, 5 * WEEK), batch="more")
+    evaluate_now(sparse.service, sparse.watched)
+    whole = [one for one in after if one[0] != after[-1][0]]
+    assert _rolled(sparse, DAY_US)[: len(whole)] == whole
+    assert len(_rolled(sparse, DAY_US)) > len(after)
 
 
 def test_status_tells_of_days(sparse: Desk) -> None:
