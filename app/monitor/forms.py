@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from app.drift.columns import INVALID_CODE
+from app.monitor.breath import breathe
 from app.monitor.sampling import Sample
 from app.quality.job import Task
 from app.quality.twins import readings
@@ -32,6 +33,7 @@ def forms(sample: Sample, *, secret: frozenset[str]) -> Forms:
         return AS_COUNTED
     textual, mixed = set(secret), set()
     for name, column in sample.columns.items():
+        breathe()
         if name in sample.cells:
             if _stays_text(column):
                 textual.add(name)

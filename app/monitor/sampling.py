@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from app.drift.columns import Kind
 from app.drift.sample import row_hashes as shuffled
 from app.monitor.arrival import Arrival
+from app.monitor.breath import breathe
 from app.monitor.catalog import Watched
 from app.monitor.lowest import ALL, Cell, Hashes, Lowest
 from app.monitor.sensitive import sensitive_names
@@ -30,6 +31,7 @@ _TURN_BITS: Final = 16
 _TURN: Final = 1 << _TURN_BITS
 _ALL_BITS: Final = 2**64 - 1
 _KEPT_NAMES: Final = 64
+BREATHS: Final = 8
 
 
 def row_hashes(batch_id: str, rows: NDArray[np.int64]) -> Hashes:
@@ -159,7 +161,11 @@ def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
     lowest, first = np.unique(hashes, return_index=True)
     chosen = first[:size]
     numeric = {feature.name for feature in watched.model.features if feature.kind is Kind.NUMERIC}
-    read = [unpacked(part.payload) for part in parts]
+    read = []
+    for number, part in enumerate(parts):
+        if number % BREATHS == 0:
+            breathe()
+        read.append(unpacked(part.payload))
     lengths = np.array([len(part.hashes) // _DTYPE.itemsize for part in parts])
     ends = np.cumsum(lengths)
     owner = np.searchsorted(ends, chosen, side="right")
@@ -170,6 +176,7 @@ def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
     cells = frozenset(name for name in names if all(_is_cells(picks, name) for picks in read))
     columns = {}
     for name in names:
+        breathe()
         parse = name in numeric and name not in cells
         sources = [_source(picks, name, parse=parse) for picks in read]
         columns[name] = [sources[part][row] if sources[part] is not None else None for part, row in pairs]

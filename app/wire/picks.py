@@ -28,6 +28,7 @@ _PLAIN: Final = frozenset(
 )
 _TEXT: Final = b"text"
 _LONGEST: Final = 2_000
+_LARGEST_ROW: Final = 2**16
 _WIDEST: Final = 2**63
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 _EXACT: Final = 2.0**53
@@ -158,15 +159,28 @@ def packed(picks: Picks) -> bytes:
     try:
         return msgspec.msgpack.encode(picks, enc_hook=str)
     except (OverflowError, UnicodeEncodeError, TypeError, ValueError, RecursionError):
-        safe = {name: [_safe(value) for value in values] for name, values in picks.columns.items()}
-        return msgspec.msgpack.encode(Picks(picks.text, safe, picks.cells), enc_hook=str)
+        return _cut(picks)
+
+
+def _cut(picks: Picks) -> bytes:
+    safe = {name: [_safe(value) for value in values] for name, values in picks.columns.items()}
+    return msgspec.msgpack.encode(Picks(picks.text, safe, picks.cells), enc_hook=str)
 
 
 def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *, bare: Sequence[str] = ()) -> bytes:
     """Pick rows and write them; those of Arrow are never made values of Python, which costs a tenth.
 
-    Of `bare` columns no value is kept, as if all were null.
+    Of `bare` columns no value is kept, as if all were null. Where rows are huge, long text is cut.
     """
+    payload = _packed_rows(table, names, rows, bare=bare)
+    if len(payload) <= _LARGEST_ROW * len(rows):
+        return payload
+    picks = picked(table, names, rows.tolist())
+    nothing: Values = {name: [None] * len(rows) for name in bare}
+    return _cut(Picks(picks.text, {**picks.columns, **nothing}))
+
+
+def _packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *, bare: Sequence[str]) -> bytes:
     if isinstance(table.columns, BatchColumns):
         return _bundled(table.columns, names, rows, bare=bare)
     places = rows.tolist()
@@ -284,8 +298,10 @@ def _cell(value: Any) -> Any:
 
 
 def _safe(value: Any) -> Any:
-    if isinstance(value, bool | float | bytes | dt.datetime) or value is None:
+    if isinstance(value, bool | float | dt.datetime) or value is None:
         return value
     if isinstance(value, int):
         return value if -_WIDEST <= value < _WIDEST else float(value) if abs(value) < 1 << 1000 else float("inf")
+    if isinstance(value, bytes):
+        return value[:_LONGEST]
     return str(value)[:_LONGEST].encode("utf-8", "replace").decode()

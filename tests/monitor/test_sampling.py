@@ -162,6 +162,24 @@ def test_columns_that_no_baseline_knows_are_kept_when_suites_name_them(count: in
             assert not every or sample.columns["more"] == [None] * count, kind
 
 
+@pytest.mark.parametrize("long", [2_000, 1_000_000])
+def test_long_text_is_cut_where_rows_are_huge(long: int) -> None:
+    """A sample of documents stays as small as one of numbers, whatever format they came in."""
+    columns: dict[str, list[Any]] = {"timestamp": [1, 2], "x": [1.5, 2.5], "c": ["é" * long, "ab"]}
+    csv = "\n".join(f"{a},{b},{c}" for a, b, c in [tuple(columns), *zip(*columns.values(), strict=True)])
+    for body, kind in (
+        (json.dumps({"columns": columns}).encode(), "application/json"),
+        (csv.encode(), "text/csv"),
+        (_arrow(columns), "application/vnd.apache.arrow.stream"),
+    ):
+        table = decode(body, kind)
+        payload = packed_rows(table, ["x", "c"], np.arange(2))
+        found = unpacked(payload).columns
+        assert len(payload) < 10_000, kind
+        assert found["c"] == ["é" * 2_000, "ab"], kind
+        assert [float(one) for one in found["x"]] == columns["x"], kind
+
+
 def _arrow(columns: dict[str, Any]) -> bytes:
     sink = io.BytesIO()
     table = pa.table(columns)
