@@ -28,6 +28,7 @@ def units() -> tuple[tuple[float, float], ...]:
 class Atoms:
     """A histogram over finite bins as points of equal weight within each bin, ready to be moved."""
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __init__(self, share: Floats, lower: Floats, upper: Floats) -> None:
         """Spread shares (K,) over bins with these bounds; an open end is twice as wide as the range beside it."""
         self.share = share
@@ -58,11 +59,13 @@ class Atoms:
         at = np.minimum(np.searchsorted(rising, np.array(levels) * rising[-1]), len(rising) - 1)
         return np.asarray(self.points.ravel()[at])
 
+    @np.errstate(over="ignore", invalid="ignore")
     def moved(self, factor: float, offset: float) -> Floats:
         """The shares (K,) after x becomes factor x + offset."""
         bins = np.searchsorted(self.cuts, self.points.ravel() * factor + offset, side="left")
         return np.bincount(bins, weights=self.weight, minlength=len(self.share)).astype(np.float64)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def locations(self, seen: "Atoms") -> Floats:
         """The shares after shifts both ways, those between the quantiles of what was seen among them, (S, K)."""
         unit = self.scale()
@@ -72,6 +75,7 @@ class Atoms:
             [self.moved(1.0, by) for by in (*(np.array(_SHIFTS) * unit), *(-np.array(_SHIFTS) * unit), *fitted)]
         )
 
+    @np.errstate(over="ignore", invalid="ignore")
     def spreads(self, seen: "Atoms") -> Floats:
         """The shares after stretching about the median, to the widths of what was seen among others, (S, K)."""
         middle = float(self.quantiles((0.5,))[0])

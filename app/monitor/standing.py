@@ -60,13 +60,16 @@ def features(  # noqa: PLR0913 - where a feature stands depends on all of them
 ) -> Iterator[FeatureStanding]:
     """Tell where each feature stands.
 
-    `newest` is the last window, `last` the last one with enough rows, `episodes` the open episode of each feature.
+    `newest` is the last window, `last` the last one with enough rows, `episodes` the open episode of each feature. A
+    mean is a fact, as the number of rows is, and no score: it is shown of the newest window that has one.
     """
     statistics = {} if last is None else {name: row for name, row in last.statistics.items() if name not in HIDDEN}
     volume = statistics.pop(Statistic.VOLUME.value, None)
     enough = newest.rows >= min_rows and volume is not None
     waiting = statistics[Statistic.EVIDENCE].status if Statistic.EVIDENCE in statistics else None
-    means = None if last is None else last.statistics.get("mean")
+    held = [newest] if last is None or last.baseline_id == newest.baseline_id else []
+    held += [] if last is None else [last]
+    means = [one.statistics["mean"] for one in held if "mean" in one.statistics]
     for position, feature in enumerate(baseline.features):
         scores: dict[str, float | None] = {}
         drawn: dict[tuple[str, str], float | None] = {}
@@ -85,7 +88,7 @@ def features(  # noqa: PLR0913 - where a feature stands depends on all of them
             scored=enough and not calibrating,
             scores=scores,
             lines=drawn,
-            mean=None if means is None else number(means.values[position]),
+            mean=next((mean for row in means if (mean := number(row.values[position])) is not None), None),
             episode=episode,
         )
 

@@ -169,3 +169,13 @@ def test_an_open_end_is_twice_as_wide_as_the_range_beside_it() -> None:
     points = Atoms(np.full(4, 0.25), lower, upper).points
     assert points[0].min() == pytest.approx(1 / 16)
     assert points[-1].max() == pytest.approx(6 + 4 * 15 / 16)
+
+
+def test_values_near_the_largest_double() -> None:
+    """Widths that no double can hold cost no warning, and what would be moved is still counted."""
+    edges = np.array([-np.inf, -1.7e308, 0.0, 1.7e308, np.inf])
+    share = np.array([0.25, 0.25, 0.25, 0.25])
+    atoms = Atoms(share, edges[:-1], edges[1:])
+    for tried in (atoms.locations(atoms), atoms.spreads(atoms), atoms.rescaled()):
+        assert np.allclose(tried.sum(axis=1), 1.0)
+    assert np.isfinite(closed(100 * share, share, atoms.rescaled())).all()

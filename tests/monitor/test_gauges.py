@@ -93,6 +93,18 @@ def test_life_of_a_version(small: Desk) -> None:
     assert f'drift_score_threshold{{{arm},feature="colour",statistic="js",severity="critical"}}' not in shown
 
 
+def test_a_mean_is_shown_of_a_few_rows_too(small: Desk) -> None:
+    """Of the newest window that has one; a window without any value leaves the last one."""
+    means = []
+    sent: list[list[dict[str, object]]] = [[{"x": 2}] * 40, [{"x": 3}, {"x": 4}], [{"colour": "red"}] * 5]
+    for hour, rows in enumerate(sent):
+        small.at(MONDAY + hour * HOUR_US + 1).rows(rows, batch=f"b{hour}")
+        small.at(MONDAY + (hour + 1) * HOUR_US).evaluate()
+        publish(small.service)
+        means.append(float(series(small)['drift_feature_mean{model="m",version="default",feature="x"}']))
+    assert means == [2, 3.5, 2]
+
+
 def test_a_feed_that_goes_on_is_not_shown_as_quiet(small: Desk) -> None:
     """The page is drawn anew when its last row grows old although newer ones came, and not for every row."""
     service = small.service
