@@ -5,35 +5,28 @@ body, like every other one that this reader does not take, is read as a whole by
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
+from app.drift.columns import Block
 from app.errors import BadRequest
-from app.wire.cells import Cells, Doubles
+from app.wire.cells import Cells
+from app.wire.doubles import DOUBLE_BYTES, DoublesReader
 from app.wire.exact import ExactColumn
-from app.wire.faults import MAX_NAMES
+from app.wire.faults import MAX_NAMES, check_containers
 from app.wire.jsontext import load_exact, load_json
 from app.wire.table import RawColumn
 
 START: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"columns"[ \t\r\n]*:[ \t\r\n]*\{')
 SMALLEST: Final = 1 << 12
-# Longer words first, each with a number to stand for it while it is read, and its value.
-WORDS: Final = {
-    b"-Infinity": (b" 5e-324 ", -np.inf),
-    b"Infinity": (b" 1e-323 ", np.inf),
-    b"NaN": (b" 15e-324 ", np.nan),
-    b"null": (b" 2e-323 ", 0.0),
-}
-_WAYS: Final[tuple[tuple[bytes, ...], ...]] = ((), (b"null",), tuple(WORDS))
 
 
-def columns_of(body: bytes) -> dict[str, RawColumn] | None:
+def columns_of(body: bytes) -> "CellColumns | None":
     """Read `{"columns":{name:[...]}}`; None when it is not plainly that."""
     if len(body) < SMALLEST or not START.match(body):
         return None
@@ -53,15 +46,69 @@ def columns_of(body: bytes) -> dict[str, RawColumn] | None:
     # Another value than an array can hide only behind a name that stands twice, and the last one holds.
     if not all(isinstance(value, list) for value in named.values()):
         return None
-    return _read(named, body, arrays)
+    return _read(tuple(named), body, arrays)
 
 
-def _read(names: dict[str, list[Any]], body: bytes, arrays: list[tuple[int, int]]) -> dict[str, RawColumn] | None:
-    reader = _Reader()
-    try:
-        return {name: reader.column(body[first:stop]) for name, (first, stop) in zip(names, arrays, strict=True)}
-    except (BadRequest, _NoListError):
-        return None
+class CellColumns(Mapping[str, RawColumn]):
+    """Columns of a body, of which those of numbers alone lie side by side; each is made when it is asked for."""
+
+    def __init__(self, body: bytes, arrays: dict[str, tuple[int, int]], rows: int) -> None:
+        """Keep the body and where the array of each name is; room is made for `rows` of each."""
+        self._body = body
+        self._arrays = arrays
+        self._places = {name: place for place, name in enumerate(arrays)}
+        self.doubles = np.empty((len(arrays), rows))
+        self.odd: dict[str, RawColumn] = {}
+        self.rows = rows
+
+    @property
+    def block(self) -> Block:
+        """The columns that hold numbers alone."""
+        held = (
+            {name: place for name, place in self._places.items() if name not in self.odd} if self.odd else self._places
+        )
+        return Block(held, self.doubles)
+
+    def __getitem__(self, name: str) -> RawColumn:
+        """Give one column."""
+        odd = self.odd.get(name)
+        if odd is not None:
+            return odd
+        return Cells(self.doubles[self._places[name]], partial(_values, self._body, *self._arrays[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+def _read(names: tuple[str, ...], body: bytes, arrays: list[tuple[int, int]]) -> CellColumns | None:
+    """Read every array; None when their lengths differ, or one is no list of plain values."""
+    reader = DoublesReader()
+    columns: CellColumns | None = None
+    room = memoryview(b"")
+    checked = False
+    for place, (first, stop) in enumerate(arrays):
+        text = body[first:stop]
+        octets = reader.plain(text)
+        if octets is None and not checked:
+            check_containers(body)  # what is no number becomes objects
+            checked = True
+        found = _odd(reader, body, first, stop) if octets is None else None
+        rows = octets.size // DOUBLE_BYTES if octets is not None else -1 if found is None else len(found)
+        if columns is None and 0 < rows * len(arrays) <= len(body):  # a cell takes two bytes at least
+            columns = CellColumns(body, dict(zip(names, arrays, strict=True)), rows)
+            room = columns.doubles.reshape(-1).view(np.uint8).data
+        if columns is None or rows != columns.rows:
+            return None
+        if octets is not None:
+            room[place * octets.size : (place + 1) * octets.size] = octets
+        elif isinstance(found, Cells) and found.nulls is None:
+            columns.doubles[place] = found.doubles
+        elif found is not None:
+            columns.odd[names[place]] = found
+    return columns
 
 
 def _arrays(body: bytes) -> Iterator[tuple[int, int]]:
@@ -77,55 +124,25 @@ def _skeleton(body: bytes, arrays: list[tuple[int, int]]) -> bytes:
     return b"[]".join(body[end:start] for end, start in zip(ends, starts, strict=True))
 
 
+def _odd(reader: DoublesReader, body: bytes, first: int, stop: int) -> RawColumn | None:
+    """Read an array that is not plainly numbers; None when it is no array of plain values after all."""
+    values = partial(_values, body, first, stop)
+    try:
+        doubles, nulls = reader.numbers(body[first:stop])
+    except ValueError:
+        try:
+            return values()
+        except (BadRequest, _NoListError):
+            return None
+    return Cells(doubles, values, nulls=nulls)
+
+
 class _NoListError(Exception):
     """A piece of the body is no array of plain values after all."""
 
 
-class _Reader:
-    """Reads one array after the other, each first in the way that served the last one."""
-
-    def __init__(self) -> None:
-        import simdjson  # noqa: PLC0415 - 7 MB that only columns of JSON need
-
-        self._parser: Any = simdjson.Parser()
-        self._words: tuple[bytes, ...] = ()
-
-    def column(self, text: bytes) -> RawColumn:
-        """Read one array; integers, booleans and whatever is no number keep their values."""
-        values = partial(_values, text)
-        for words in dict.fromkeys([self._words, *_WAYS]):
-            try:
-                doubles, nulls = self._numbers(text, words)
-            except (TypeError, ValueError, RuntimeError):
-                continue
-            self._words = words
-            return Cells(doubles, values, nulls=nulls)
-        self._words = ()
-        return values()
-
-    def _numbers(self, text: bytes, words: tuple[bytes, ...]) -> tuple[Doubles, NDArray[np.bool_] | None]:
-        """Read numbers among which are words; ValueError when it cannot be told where the words stood.
-
-        Each word is read as a number that nobody means. Blanks around it keep what was no JSON from becoming some.
-        """
-        counts = {}
-        for word in words:
-            counts[word] = text.count(word)
-            text = text.replace(word, WORDS[word][0]) if counts[word] else text
-        doubles = np.frombuffer(self._parser.parse(text).as_buffer(of_type="d"), np.float64)
-        if not any(counts.values()):
-            return doubles, None
-        found, nulls = doubles.copy(), None
-        for word, count in counts.items():
-            here = doubles == float(WORDS[word][0])
-            if int(np.count_nonzero(here)) != count:
-                raise ValueError("somebody meant that number")
-            found[here] = WORDS[word][1]
-            nulls = here if word == b"null" and count else nulls
-        return found, nulls
-
-
-def _values(text: bytes) -> list[Any]:
+def _values(body: bytes, first: int, stop: int) -> list[Any]:
+    text = body[first:stop]
     found = load_json(text)
     if not isinstance(found, list):
         raise _NoListError

@@ -1,36 +1,48 @@
 """The plain bodies that most senders write, read without a Python object for each value or row."""
 
 from functools import cache, partial
-from typing import Any
+from typing import Any, Final
 
 from app.wire.faults import check_containers, check_names
 from app.wire.jsoncolumns import columns_of
 from app.wire.jsontext import load_exact
+from app.wire.shaped import ShapedColumns, shaped_json, shaped_lines
 from app.wire.structs import StructColumns, structs_of_json, structs_of_lines
 from app.wire.table import Table
+
+LARGE: Final = 1 << 22
+"""Bytes up to which a body that is read off the tape cannot hold too much; other readers ask in any case."""
 
 
 def quick_json(body: bytes) -> Table | None:
     """Make a table of columns or of rows of one shape; None when the body has to be read the long way."""
-    check_containers(body)
+    if len(body) > LARGE:
+        check_containers(body)
     columns = columns_of(body)
     if columns is not None:
         check_names(len(columns))
-        lengths = set(map(len, columns.values()))
-        rows = lengths.pop() if lengths else 0
-        return None if lengths else Table(rows=rows, columns=columns, received=rows)
-    structs = structs_of_json(body, cache(partial(load_exact, body)))
-    return None if structs is None else _of_structs(structs)
+        return Table(rows=columns.rows, columns=columns, received=columns.rows)
+    exact = cache(partial(load_exact, body))
+    shaped = shaped_json(body, exact)
+    if shaped is not None:
+        return _of_rows(shaped)
+    check_containers(body)
+    structs = structs_of_json(body, exact)
+    return None if structs is None else _of_rows(structs)
 
 
 def quick_lines(body: bytes, exact: Any) -> Table | None:
     """Make a table of lines that are objects of one shape, else None; `exact` reads all rows again."""
+    if len(body) > LARGE:
+        check_containers(body)
+    shaped = shaped_lines(body, exact)
+    if shaped is not None:
+        return _of_rows(shaped)
     check_containers(body)
     structs = structs_of_lines(body, exact)
-    return None if structs is None else _of_structs(structs)
+    return None if structs is None else _of_rows(structs)
 
 
-def _of_structs(structs: StructColumns) -> Table:
-    check_names(len(structs))
-    rows = structs.received
-    return Table(rows=rows, columns=structs, received=rows)
+def _of_rows(columns: StructColumns | ShapedColumns) -> Table:
+    check_names(len(columns))
+    return Table(rows=columns.received, columns=columns, received=columns.received)

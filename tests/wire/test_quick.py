@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import TooLarge
-from app.wire import jsoncolumns, structs
+from app.wire import jsoncolumns, shaped, structs
 from app.wire.cells import Cells
 from app.wire.decode import decode
 from app.wire.faults import MAX_NAMES
@@ -38,6 +38,7 @@ def small_bodies_too() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jsoncolumns, "SMALLEST", 0)
         patch.setattr(structs, "SMALLEST", 0)
+        patch.setattr(shaped, "SMALLEST", 0)
         yield
 
 
