@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     max_spill_bytes: Limit = Field(
         16 * 2**30, description="Disk that one baseline may fill beside its upload; beyond, its rows are read twice."
     )
-    max_inflight_bytes: Count = Field(128 * 2**20, description="Body bytes held by all requests together.")
+    max_inflight_bytes: Count = Field(64 * 2**20, description="Body bytes held by all requests together.")
     max_decodes: Count = Field(2, description="Bodies decoded at the same time.")
     max_queued_batches: Count = Field(2000, description="Batches waiting for a commit.")
     max_rows: Count = Field(200_000, description="Rows in one batch.")

@@ -86,7 +86,7 @@ def measure(server: postgres.Server, features: int) -> Cost:
         "DRIFTGAUGE_EVALUATE_INTERVAL": "1h",
         "DRIFTGAUGE_MAX_BODY_BYTES": "134217728",
     }
-    settings |= {"DRIFTGAUGE_MAX_DECODED_BYTES": "134217728"}
+    settings |= {"DRIFTGAUGE_MAX_DECODED_BYTES": "134217728", "DRIFTGAUGE_MAX_INFLIGHT_BYTES": "268435456"}
     with Service(settings) as service:
         client, headers = service.client, {"Content-Type": ARROW}
         client.timeout = httpx.Timeout(600)

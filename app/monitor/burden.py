@@ -16,7 +16,7 @@ _RETRY_AFTER_S: Final = 2
 class Burden:
     """An account of bytes, bounded."""
 
-    def __init__(self, limit: int = 128 * 2**20) -> None:
+    def __init__(self, limit: int = 64 * 2**20) -> None:
         """Carry nothing yet."""
         self._limit = limit
         self._lock = threading.Lock()
@@ -79,14 +79,16 @@ class Turns:
     @contextmanager
     def of(self, size: int) -> Iterator[None]:
         """Take a turn for a body of so many bytes; what a large one becomes may be many times as much."""
-        self._left |= size >= TIDY_BYTES
         if size < LARGE_BYTES:
+            self._left |= size >= TIDY_BYTES
             with self:
                 yield
             return
         self._take(self._large)
         try:
             with self:
+                self.tidy()  # what the last one left would come on top
+                self._left = True
                 yield
         finally:
             self._large.release()

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from app.errors import Unavailable
+from app.monitor import burden
 from app.monitor.burden import LARGE_BYTES, Burden, Turns
 
 
@@ -61,3 +62,16 @@ def test_large_bodies_go_one_by_one() -> None:
             pass
     with turns.of(LARGE_BYTES):
         turns.tidy()
+
+
+def test_a_large_body_begins_tidily(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the last body left behind is given back before the next one becomes large."""
+    given: list[int] = []
+    monkeypatch.setattr(burden, "give_back", lambda: given.append(1))
+    turns = Turns(2, patience_s=0.01)
+    with turns.of(LARGE_BYTES):
+        assert not given
+    with turns.of(LARGE_BYTES):
+        assert len(given) == 1
+    turns.tidy()
+    assert len(given) == 2
