@@ -84,6 +84,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
                 backfill=envelope.backfill,
                 row_count=envelope.rows,
                 shipped=envelope.shipped,
+                most=service.policy.max_rows,
             )
             receipt = yield from record.road(service, model, parcel, turns=turns)
     except Problem as problem:

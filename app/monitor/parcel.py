@@ -54,7 +54,10 @@ class Shipment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The decompressed body of a batch and what its sender said about it; `shipped` by a log shipper."""
+    """The decompressed body of a batch and what its sender said about it; `shipped` by a log shipper.
+
+    Of lines with more rows than `most` none is read.
+    """
 
     batch_id: str
     body: bytes
@@ -66,6 +69,7 @@ class Parcel:
     received_us: int | None = None
     roles: frozenset[Role] | None = None
     shipped: bool = False
+    most: int | None = None
 
     def fingerprint(self) -> bytes:
         """Tell two deliveries of one id apart: 16 bytes over body, content type and version.
@@ -81,5 +85,7 @@ class Parcel:
         """Read the rows, out of their envelopes."""
         lone = self.shipped or bool(watched.configuration.envelope)
         numbers = partial(numbers_of, watched)
-        table = decode(self.body, self.content_type, row_count=self.row_count, lone=lone, numbers=numbers)
+        table = decode(
+            self.body, self.content_type, row_count=self.row_count, lone=lone, numbers=numbers, most=self.most
+        )
         return opened(table, opening(watched))

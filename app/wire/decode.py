@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from app.errors import BadRequest, UnsupportedType
 from app.wire.arrow import FILE_MAGIC, STREAM_MAGIC, table_of_arrow
 from app.wire.csvrows import table_of_csv
-from app.wire.faults import check_row_count, clip, undecodable
+from app.wire.faults import check_lines, check_objects, check_row_count, clip, undecodable
 from app.wire.footer import MAGIC
 from app.wire.jsonrows import table_of_rows, table_of_value
 from app.wire.jsontext import BLANKS, concatenated, load_exact, load_json
@@ -115,19 +115,28 @@ def decode(  # noqa: PLR0913 - what a sender may say, and what is known of its r
     limit: int = MAX_DECODED,
     lone: bool = False,
     numbers: Names = tuple,
+    most: int | None = None,
 ) -> Table:
     """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it.
 
     `lone` takes one object by itself for one row, as log shippers send it. `numbers` names columns whose text is
-    likely to be read as numbers, when that is asked.
+    likely to be read as numbers, when that is asked. More lines or objects than `most` rows can need are
+    not read.
     """
-    table = _table(body, content_type, row_count=row_count, limit=limit, lone=lone, numbers=numbers)
+    table = _table(body, content_type, row_count=row_count, limit=limit, lone=lone, numbers=numbers, most=most)
     check_row_count(table.received, row_count)
     return table
 
 
 def _table(  # noqa: PLR0913 - what decode is given
-    body: bytes, content_type: str | None, *, row_count: int | None, limit: int, lone: bool, numbers: Names
+    body: bytes,
+    content_type: str | None,
+    *,
+    row_count: int | None,
+    limit: int,
+    lone: bool,
+    numbers: Names,
+    most: int | None,
 ) -> Table:
     match known_format(body, content_type):
         case Format.PARQUET:
@@ -135,10 +144,15 @@ def _table(  # noqa: PLR0913 - what decode is given
         case Format.ARROW:
             return table_of_arrow(body, told=row_count, limit=limit)
         case Format.NDJSON:
+            if most is not None:
+                check_lines(body, most)
+                check_objects(body, most)
             return table_of_lines(body)
         case Format.CSV:
             return table_of_csv(body, numbers=numbers())
         case Format.JSON:
+            if most is not None:
+                check_objects(body, most)
             return _json(body, content_type, lone=lone)
         case Format.MSGPACK:
             return table_of_msgpack(body)

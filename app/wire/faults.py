@@ -1,5 +1,6 @@
 """The few refusals that all decoders share."""
 
+import io
 from collections.abc import Iterable
 from heapq import nsmallest
 from typing import Final
@@ -14,6 +15,12 @@ ECHOED: Final = 100
 MAX_NAMES: Final = 65_536
 MAX_ROWS: Final = 10_000_000
 MAX_CONTAINERS: Final = 1 << 20
+SPARE_OBJECTS: Final = 1 << 17
+MAX_VALUES: Final = 1 << 22
+BYTES_OF_VALUE: Final = 8
+"""A value in a body of documents takes more than that."""
+LARGE_TEXT: Final = 1 << 22
+"""Bytes of JSON beyond which it pays to count what it holds before it is read."""
 
 NOT_AN_OBJECT: Final = "not an object"
 RAGGED_LINE: Final = "ragged line"
@@ -36,9 +43,44 @@ def check_names(count: int) -> None:
 
 
 def check_containers(text: bytes) -> None:
-    """Refuse JSON of more arrays and objects, each some 70 to 250 bytes in memory, than any table needs."""
-    if len(text) > 2 * MAX_CONTAINERS and text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
+    """Refuse JSON of more arrays, objects, names, values or strings than any table needs.
+
+    An array or object takes some 70 to 250 bytes in memory, a name 150, a string 60 and a number 40, however few it
+    takes in the body.
+    """
+    if len(text) <= 2 * MAX_CONTAINERS:
+        return
+    objects = text.count(b"{")
+    if objects + text.count(b"[") > MAX_CONTAINERS:
         raise undecodable(f"the body holds more than {MAX_CONTAINERS} arrays and objects")
+    if len(text) <= LARGE_TEXT:
+        return
+    values = max(MAX_VALUES, len(text) // BYTES_OF_VALUE)
+    if text.count(b",") > values:
+        raise TooLarge("body-too-large", f"the body holds more than {values} values; send it in parts")
+    named = text.count(b'":')
+    if named > objects * MAX_NAMES:
+        check_names(named)
+    if text.count(b'"') // 2 - named > values // 2:
+        raise TooLarge("body-too-large", f"the body holds more than {values // 2} strings; send it in parts")
+
+
+def check_objects(body: bytes, most: int) -> None:
+    """Refuse a batch of many more objects than it may have rows, each some 250 bytes in memory."""
+    objects = 2 * most + SPARE_OBJECTS
+    if len(body) > LARGE_TEXT and body.count(b"{") > objects:
+        raise TooLarge("body-too-large", f"the body holds more than {objects} objects; send it in parts")
+
+
+def check_lines(body: bytes, most: int) -> None:
+    """Refuse more lines that are not blank than a batch may have rows, before they are read."""
+    if body.count(b"\n") < most:
+        return
+    rows = 0
+    for line in io.BytesIO(body):
+        rows += not line.isspace()
+        if rows > most:
+            raise Refused("too-many-rows", f"a batch may hold {most} rows, this one has more", extra={"limit": most})
 
 
 def check_rows(count: int) -> None:

@@ -15,15 +15,19 @@ from app.wire.jsontext import BLANKS, load_exact, load_json
 from app.wire.quick import quick_lines
 from app.wire.table import Table
 
+BEGINNINGS: Final = frozenset({ord("{"), codecs.BOM_UTF8[0]})
+"""How a line begins that may be an object."""
 SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
 WRAPPED: Final = re.compile(rb'\s*\{\s*"(?:rows"\s*:\s*\[|columns"\s*:\s*\{)')
 
 
 def table_of_lines(body: bytes) -> Table:
     """Make a table of lines; a line that is no object is refused alone, a blank one is no row."""
-    exact = cache(lambda: parsed(lines_of(body), load_exact))
+    exact = cache(lambda: parsed(lines_of(body), load_exact, objects=True))
     quick = quick_lines(body, exact)
-    return table_of_rows(parsed(lines_of(body), orjson.loads), exact=exact) if quick is None else quick
+    if quick is not None:
+        return quick
+    return table_of_rows(parsed(lines_of(body), orjson.loads, objects=True), exact=exact)
 
 
 def lines_of(body: bytes) -> Iterable[bytes]:
@@ -31,11 +35,14 @@ def lines_of(body: bytes) -> Iterable[bytes]:
     return io.BytesIO(body.removeprefix(codecs.BOM_UTF8))
 
 
-def parsed(lines: Iterable[bytes], load: Callable[[bytes], Any]) -> list[Any]:
-    """Read each line that is not blank; None stands for one that is no JSON."""
+def parsed(lines: Iterable[bytes], load: Callable[[bytes], Any], *, objects: bool = False) -> list[Any]:
+    """Read each line that is not blank; None stands for one that is no JSON, or no object where only those count."""
     values: list[Any] = []
     for line in lines:
-        if line.strip(BLANKS):
+        bare = line.strip(BLANKS)
+        if objects and bare and bare[0] not in BEGINNINGS:
+            values.append(None)
+        elif bare:
             try:
                 values.append(load(line))
             except (BadRequest, ValueError):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from app.errors import BadRequest, Problem, TooLarge, UnsupportedType
+from app.errors import BadRequest, Problem, Refused, TooLarge, UnsupportedType
 from app.wire.decode import decode
 from app.wire.inflate import inflate
 from app.wire.jsontext import load_json
@@ -200,3 +200,45 @@ def test_arrays_without_end(body: bytes) -> None:
         decode(body, None)
     with pytest.raises(BadRequest, match="arrays and objects"):
         load_json(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"columns":{"x":[' + b"0," * 5_000_000 + b"0]}}", "body-too-large"),
+        (b'{"columns":{"x":[' + b'"a",' * 2_200_000 + b'""]}}', "body-too-large"),
+        (b'{"rows":[{' + b",".join(b'"%d":1' % n for n in range(500_000)) + b"}]}", "too-many-names"),
+        (b"{" + b",".join(b'"%d":1' % n for n in range(500_000)) + b"}\n{}", "too-many-names"),
+    ],
+)
+def test_values_without_end(body: bytes, code: str) -> None:
+    """More values, strings or names than memory is meant for are refused unread."""
+    before = resident()
+    with pytest.raises(TooLarge) as refused:
+        decode(body, None)
+    assert refused.value.code == code
+    assert resident() - before < LIMIT
+
+
+@pytest.mark.parametrize("line", [b"?\n", b"1\n", b"{\n", b"[]\n", b"{}\r\n"])
+def test_lines_without_end(line: bytes) -> None:
+    """A batch of more lines than it may have rows is refused unread, and blank lines are none."""
+    body = b"{}\n" + b" \n" * 300 + line * 101
+    assert decode(body, "application/x-ndjson", most=102).received == 102
+    with pytest.raises(Refused) as refused:
+        decode(body, "application/x-ndjson", most=101)
+    assert refused.value.code == "too-many-rows"
+
+
+def test_objects_without_end() -> None:
+    """Many more objects than a batch may have rows are refused unread, in an array and in lines."""
+    rows = b'{"a":{}},' * 600_000
+    for body in (b"[" + rows + b"{}]", b'{"x":[' + rows + b"{}]}\n{}"):
+        with pytest.raises(TooLarge, match="objects"):
+            decode(body, None, most=100_000)
+
+
+def test_lines_that_are_no_objects_cost_little() -> None:
+    """What does not begin like an object is not parsed; a mark before an object is passed over."""
+    table = decode(b'{"x":1}\n' + b"?\n" * 1000 + b'\xef\xbb\xbf {"x":2}\n\xef\xbb\xbf2', "application/x-ndjson")
+    assert (table.rows, table.received, list(table.columns["x"])) == (2, 1003, [1, 2])
