@@ -9,6 +9,7 @@ from app.metrics.instruments import Instruments
 from app.metrics.page import Page
 from app.monitor.burden import Burden, Turns
 from app.monitor.catalog import Catalog
+from app.monitor.notebook import Notebook
 from app.monitor.sampling import DEFAULT_SIZE, Reservoirs
 from app.storage.committer import GroupCommitter
 from app.storage.database import Database
@@ -71,6 +72,7 @@ class Service:
     burden: Burden = field(default_factory=Burden)
     reservoirs: Reservoirs = field(default_factory=Reservoirs)
     waiting: Burden = field(default_factory=Burden)
+    notebook: Notebook = field(default_factory=Notebook)
     pairs: Gatherer = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from app.errors import Problem
+from app.monitor import samples
 from app.monitor.evaluate import due, evaluate, evaluate_rollups, fold_all, rollups_due
 from app.monitor.gauges import outdated, publish
 from app.monitor.novelty import prune_novelties
@@ -133,6 +134,7 @@ class Workers:
     def _account(self) -> None:
         instruments = self._service.instruments
         self._service.decodes.tidy()
+        samples.settle(self._service)
         instruments.keep(self._service.catalog.names())
         with self._service.database.snapshot() as conn:
             backlog = fold.backlog(conn)

@@ -192,6 +192,10 @@ def test_a_body_that_cannot_be_read(model: Model) -> None:
     assert answer.json()["code"] == "undecodable"
     (sample,) = model.client.get(f"{model.path}/undecodable").json()
     assert (sample["format"], sample["count"], sample["body"]) == ("kserve", 1, None)
+    for _ in range(5):
+        model.client.post(PATH, content=b'{"instances":', headers=message.headers)
+    (sample,) = model.client.get(f"{model.path}/undecodable").json()
+    assert sample["count"] == 6
 
 
 def test_halves_that_never_meet(model: Model) -> None:
