@@ -17,6 +17,8 @@ STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
 SMALL_TVD: Final = 0.01
 _STRAY_ROWS: Final = 1
 """One row in a special bin is no witness against a window."""
+_KNOWN: Final = 30
+"""Rows of a special bin in the reference from which on its share is known well enough for a binomial law."""
 _CELLS: Final = 400_000
 
 
@@ -158,7 +160,9 @@ def _independent(  # noqa: PLR0913 - a bin is found by all of them
 ) -> Floats:
     """Probability of so many rows in a special bin if rows were independent: beta-negative-binomial, Jeffreys' prior.
 
-    No window may be called rarer than that, however calm the reference was.
+    No window may be called rarer than that, however calm the reference was. A bin that holds more than a few of all
+    rows varies less than that: there a binomial law of as many rows as the difference of both shares is worth stands
+    in, where that is the smaller.
     """
     column = np.arange(layout.features)
     here = calibration.sums[row, mine].astype(np.float64)
@@ -170,4 +174,7 @@ def _independent(  # noqa: PLR0913 - a bin is found by all of them
         known = known + TURNOVER * layout.novelty * own
     found = counts[:, mine] - _STRAY_ROWS
     odds = seen.n / np.maximum(seen.n + rows, 1.0)
-    return np.where(found > 0, special.betainc(np.maximum(found, 1), known + 0.5, odds), 1.0)
+    rare = special.betainc(np.maximum(found, 1), known + 0.5, odds)
+    worth, share = 1.0 - odds, np.minimum((known + 0.5) / (rows + 1.0), 1.0)
+    common = special.betainc(np.maximum(found, 1) * worth, np.maximum(seen.n - found, 0) * worth + 1.0, share)
+    return np.where(found > 0, np.where(known >= _KNOWN, np.minimum(rare, common), rare), 1.0)

@@ -16,6 +16,8 @@ from app.drift.tail import LEAST_LOG, Tail
 _SMALL: Final = 0.05
 """A relative change of the rows that is never worth a page."""
 _FAR: Final = 50.0
+_BEND: Final = 0.3
+"""How the logarithm of a squared deviation bends among dice, less a little for the days that are not like others."""
 _UNORDERED: Final = 9.0
 """Room for windows that lie in two slots: three standard deviations, were the hours of a slot without any order."""
 
@@ -99,7 +101,7 @@ def fit(rows: Ints, starts: Ints, *, accepted: Bools, grid: Grid) -> VolumeCalib
     sampling = np.maximum(sampling, 1.0)
     logs = np.where(usable, _log_score(rows, mean, others, sampling=sampling, lasting=lasting), LEAST_LOG)[:, None]
     windows = count[row_of].astype(np.float64)
-    law = tail.fit(logs, usable[:, None], day=starts // DAY_US)
+    law = tail.fit(logs, usable[:, None], day=starts // DAY_US, bend=_BEND)
     return VolumeCalibration(
         mean=sums[row_of] / np.maximum(windows, 1.0),
         windows=windows,

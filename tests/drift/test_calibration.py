@@ -17,7 +17,7 @@ from app.drift.record import packed, unpacked
 from app.drift.refit import refit
 from app.drift.replay import Windows
 from app.drift.trailing import Trailing
-from drift.streams import CATEGORIES, KINDS, NEW_YORK, hourly, laid, starts, stream, trailing
+from drift.streams import CATEGORIES, KINDS, NEW_YORK, RANGES, hourly, laid, starts, stream, trailing
 
 EIGHT_WEEKS = 8 * 168
 
@@ -66,6 +66,22 @@ def test_probabilities_hold_their_size() -> None:
         for nominal in (0.1, 0.01):
             assert 0.5 < (p <= nominal).mean() / nominal < 2
         assert (p <= 0.001).mean() < 0.002
+
+
+def test_a_share_of_nulls_holds_its_size() -> None:
+    """Where a third is null a window of 0.01 is about that rare, as a binomial law has it, and no rarer."""
+    place, windows = stream(20, features=2)
+    random = np.random.default_rng(8)
+    counts = windows.counts.copy()
+    for first in (0, 17):
+        lost = random.binomial(counts[:, first : first + RANGES], 1 / 3)
+        counts[:, first : first + RANGES] -= lost
+        counts[:, first + RANGES] += lost.sum(axis=1)
+    windows = Windows(windows.starts, counts, windows.rows)
+    calibration = refit(laid(counts[:EIGHT_WEEKS], 2), trailing(windows.part(0, EIGHT_WEEKS)), grid=hourly())
+    p = judged(place, calibration, windows.part(EIGHT_WEEKS, len(counts)), hourly()).p[1]
+    for level in (0.1, 0.01):
+        assert 0.4 * level < np.mean(p <= level) < 1.3 * level
 
 
 def test_the_rhythm_is_found(twelve: tuple[Layout, Windows]) -> None:

@@ -57,3 +57,16 @@ def test_lines_are_where_the_probability_is(rows: NDArray[np.int64]) -> None:
         fewest, most = volume.lines(0, rare)
         assert p(volume, int(np.floor(fewest)) - 1) < rare <= p(volume, int(np.ceil(fewest)) + 1)
         assert p(volume, int(np.ceil(most)) + 1) < rare <= p(volume, int(np.floor(most)) - 1)
+
+
+def test_probabilities_hold_their_size() -> None:
+    """Rows that come by themselves fall below 0.001 about as often as that says; all are in the same draw of dice."""
+    found = []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        rows = random.poisson(150 * (1 + 0.6 * np.sin(np.arange(30 * 168) % 24 / 24 * 2 * np.pi)))
+        volume = calibrated(rows[: 8 * 168])
+        slot = GRID.slot(MONDAY_US + HOUR_US * np.arange(8 * 168, len(rows)))
+        found.append(volume.p(rows[8 * 168 :], slot, other=slot, part=np.zeros(len(slot))))
+    for level in (0.01, 0.001):
+        assert 0.6 * level < np.mean(np.concatenate(found) <= level) < 1.7 * level
