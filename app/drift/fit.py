@@ -16,6 +16,7 @@ from app.drift.bins import NumericBins
 from app.drift.columns import VALUE, Block, CategoricalColumn, Column, Kind, NumericColumn, Role
 from app.drift.counting import Delta, count
 from app.drift.sample import NumericSample, row_hashes
+from app.drift.sums import settled
 from app.drift.together import Together
 from app.drift.tops import CategorySketch
 
@@ -134,7 +135,7 @@ class Tally:
 def _means(bins: NumericBins, sums: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Means inside the finite bins, NaN where a bin is empty or its sum is no number."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.clip(sums / counts, bins.lower, bins.upper)
+        means = np.clip(settled(sums / counts), bins.lower, bins.upper)
     means[(counts == 0) | ~np.isfinite(sums)] = np.nan
     return means
 

@@ -13,3 +13,11 @@ def down(values: Floats) -> Floats:
     if values.shape[1] == 1:
         return np.asarray(np.repeat(values, 2, axis=1).sum(axis=0)[:1])
     return np.asarray(values.sum(axis=0))
+
+
+def settled(values: Floats) -> Floats:
+    """Round to twelve significant digits, because the last ones of a sum depend on the order of its terms."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        digits = 10.0 ** (11 - np.floor(np.log10(np.abs(values))))
+        rounded = np.rint(values * digits) / digits
+    return np.where(np.isfinite(rounded), rounded, values)

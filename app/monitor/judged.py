@@ -13,6 +13,7 @@ from app.drift.judgement import STATISTICS
 from app.drift.normal import Normal
 from app.drift.replay import Week
 from app.drift.scores import Scores, Statistic, score
+from app.drift.sums import settled
 from app.monitor.layouts import layout_of
 from app.monitor.lines import USUAL_P
 from app.monitor.rulebook import Rulebook
@@ -142,17 +143,11 @@ def _shown(values: Doubles, *, enough: bool) -> Doubles:
 
 
 def mean(baseline: Baseline, counts: NDArray[np.int64], sums: Doubles) -> Doubles:
-    """Give the mean of the finite values of each numeric feature, NaN without any; shape (windows, features).
-
-    Rounded to twelve significant digits, because the last ones of a sum depend on the order of its rows.
-    """
+    """Give the mean of the finite values of each numeric feature, NaN without any; shape (windows, features)."""
     finite = np.zeros(sums.shape)
     for position, feature in enumerate(baseline.features):
         if isinstance(feature.bins, NumericBins):
             first = int(baseline.offsets[position])
             finite[:, position] = counts[:, first : first + feature.bins.finite].sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        raw = np.where(finite > 0, sums / finite, np.nan)
-        digits = 10.0 ** (11 - np.floor(np.log10(np.abs(raw))))
-        rounded = np.rint(raw * digits) / digits
-    return np.where(np.isfinite(rounded), rounded, raw)
+        return settled(np.where(finite > 0, sums / finite, np.nan))
