@@ -7,10 +7,11 @@ import argparse
 import datetime as dt
 import io
 import json
+import multiprocessing
 import sys
 import tempfile
-import threading
 import time
+from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,26 +148,29 @@ def upkeep(service: Service, rng: np.random.Generator, *, windows: int) -> None:
     )
 
 
+def disturb(going: Flag, running: Flag, stop: Flag) -> None:
+    """Validate again and again while told to; a program of its own, so that it keeps no client waiting."""
+    with tempfile.TemporaryDirectory() as home:
+        examiner = Examiner(Bounds(), home=Path(home))
+        rng = np.random.default_rng(11)
+        columns = {name: rng.normal(size=SAMPLE).tolist() for name in NAMES}
+        tasks = [Task(number, one["type"], one["kwargs"]) for number, one in enumerate(suite())]
+        list(examiner.answers({"f0": [1.0]}, tasks[:1], values=False, deadline_s=60))
+        running.set()
+        while not stop.is_set():
+            if going.wait(0.1):
+                list(examiner.answers(columns, tasks, values=False, deadline_s=60))
+        examiner.stop()
+
+
 def beside(service: Service, rng: np.random.Generator, *, slices: int) -> None:
     """Compare the time of answers while windows are validated and while none is, in alternate slices."""
     sent = bodies(rng, int(time.time()) // HOUR * HOUR, count=50)
     taken: dict[bool, list[float]] = {False: [], True: []}
-    going, running, stop = threading.Event(), threading.Event(), threading.Event()
-
-    def disturb() -> None:
-        with tempfile.TemporaryDirectory() as home:
-            examiner = Examiner(Bounds(), home=Path(home))
-            columns = {name: rng.normal(size=SAMPLE).tolist() for name in NAMES}
-            tasks = [Task(number, one["type"], one["kwargs"]) for number, one in enumerate(suite())]
-            list(examiner.answers({"f0": [1.0]}, tasks[:1], values=False, deadline_s=60))
-            running.set()
-            while not stop.is_set():
-                if going.wait(0.1):
-                    list(examiner.answers(columns, tasks, values=False, deadline_s=60))
-            examiner.stop()
-
-    thread = threading.Thread(target=disturb)
-    thread.start()
+    spawning = multiprocessing.get_context("spawn")
+    going, running, stop = spawning.Event(), spawning.Event(), spawning.Event()
+    other = spawning.Process(target=disturb, args=(going, running, stop))
+    other.start()
     running.wait()
     for number in range(2 * slices):
         busy = number % 4 in {1, 2}
@@ -174,7 +178,7 @@ def beside(service: Service, rng: np.random.Generator, *, slices: int) -> None:
         time.sleep(1)
         taken[busy] += post(service, "plain", f"beside-{number}", sent, turns=4)
     stop.set()
-    thread.join()
+    other.join()
     points = {busy: np.quantile(seconds, [0.5, 0.99]) * 1000 for busy, seconds in taken.items()}
     for busy, (p50, p99) in points.items():
         print(f"ingest, {'validating' if busy else 'no validation':13}  p50 {p50:6.1f} ms  p99 {p99:6.1f} ms")
