@@ -149,6 +149,8 @@ def _table(  # noqa: PLR0913 - what decode is given
                 check_objects(body, most)
             return table_of_lines(body)
         case Format.CSV:
+            if most is not None and b'"' not in body:  # without a quote each line is a row, after the header
+                check_lines(body, most, headed=True)
             return table_of_csv(body, numbers=numbers())
         case Format.JSON:
             if most is not None:

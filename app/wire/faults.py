@@ -72,11 +72,11 @@ def check_objects(body: bytes, most: int) -> None:
         raise TooLarge("body-too-large", f"the body holds more than {objects} objects; send it in parts")
 
 
-def check_lines(body: bytes, most: int) -> None:
-    """Refuse more lines that are not blank than a batch may have rows, before they are read."""
+def check_lines(body: bytes, most: int, *, headed: bool = False) -> None:
+    """Refuse more lines that are not blank, a header aside, than a batch may have rows, before they are read."""
     if body.count(b"\n") < most:
         return
-    rows = 0
+    rows = -int(headed)
     for line in io.BytesIO(body):
         rows += not line.isspace()
         if rows > most:

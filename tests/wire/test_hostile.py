@@ -230,6 +230,15 @@ def test_lines_without_end(line: bytes) -> None:
     assert refused.value.code == "too-many-rows"
 
 
+def test_cells_without_end() -> None:
+    """So are more lines of CSV, unless quotes may hold some of them together."""
+    body = b"x\n" + b"1\n\n" * 100
+    assert decode(body, "text/csv", most=100).received == 100
+    with pytest.raises(Refused, match="may hold 99 rows"):
+        decode(body, "text/csv", most=99)
+    assert decode(b'x\n"' + b"1\n" * 100 + b'"', "text/csv", most=1).received == 1
+
+
 def test_objects_without_end() -> None:
     """Many more objects than a batch may have rows are refused unread, in an array and in lines."""
     rows = b'{"a":{}},' * 600_000
