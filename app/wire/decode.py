@@ -84,7 +84,7 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
         return Format.MSGPACK if is_unmistakable(body) and _may_hide(declared, content_type) else declared
     if declared is Format.NDJSON and start == b"{":
         return Format.NDJSON if is_object(first_line(body)) and not wraps_rows(body) else Format.JSON
-    if looks_like_lines(body):
+    if start == b"{" and looks_like_lines(body):
         return Format.NDJSON
     return Format.JSON
 

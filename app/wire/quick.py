@@ -1,22 +1,19 @@
 """The plain bodies that most senders write, read without a Python object for each value or row."""
 
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any
 
-from app.wire.faults import check_containers, check_names
+from app.wire.faults import LARGE_TEXT, check_containers, check_names
 from app.wire.jsoncolumns import columns_of
 from app.wire.jsontext import load_exact
 from app.wire.shaped import ShapedColumns, shaped_json, shaped_lines
 from app.wire.structs import StructColumns, structs_of_json, structs_of_lines
 from app.wire.table import Table
 
-LARGE: Final = 1 << 22
-"""Bytes up to which a body that is read off the tape cannot hold too much; other readers ask in any case."""
-
 
 def quick_json(body: bytes) -> Table | None:
     """Make a table of columns or of rows of one shape; None when the body has to be read the long way."""
-    if len(body) > LARGE:
+    if len(body) > LARGE_TEXT:  # less that is no object cannot be too much
         check_containers(body)
     columns = columns_of(body)
     if columns is not None:
@@ -33,7 +30,7 @@ def quick_json(body: bytes) -> Table | None:
 
 def quick_lines(body: bytes, exact: Any) -> Table | None:
     """Make a table of lines that are objects of one shape, else None; `exact` reads all rows again."""
-    if len(body) > LARGE:
+    if len(body) > LARGE_TEXT:  # less that is no object cannot be too much
         check_containers(body)
     shaped = shaped_lines(body, exact)
     if shaped is not None:

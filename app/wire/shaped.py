@@ -15,7 +15,7 @@ from app.wire.jsontext import BLANKS
 from app.wire.structs import START
 from app.wire.taperows import Rows, rows_between
 
-SMALLEST: Final = 1 << 12
+SMALLEST: Final = 1 << 17  # of fewer bytes msgspec has read the rows before their shape is known
 _END: Final = 1 << 10
 _ARRAY_END: Final = re.compile(rb"\}[ \t\r\n]*\][ \t\r\n]*\Z")
 _OBJECT_END: Final = re.compile(rb"\}[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*\Z")

@@ -76,7 +76,7 @@ def _read(body: bytes, spans: Iterator[tuple[int, int]], desk: _Desk, *, lines: 
         array = (desk if len(text) <= desk.size else _Desk(len(text))).parsed(text)
         found = tape_of(array)
         shape = RowShape.of(found) if shape is None else shape
-        part = shape.part(found, without=b"},{" if lines else b"")
+        part = shape.part(found, without=b"}" if lines else b"")
         if rows not in {0, len(part.words)}:
             raise StrangeError
         parts.append(part)
@@ -91,7 +91,7 @@ def _between_commas(text: bytes) -> tuple[bytes, int]:
     separate = text.split(b"\n")
     if not all(line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in separate):
         raise StrangeError
-    # No object reaches over the end of such a line, unless a string of it does, which then holds these bytes too.
+    # No object reaches over the end of such a line, unless a string of it does, which then holds a brace.
     return b",".join(separate), len(separate)
 
 
