@@ -15,6 +15,8 @@ ECHOED: Final = 100
 MAX_NAMES: Final = 65_536
 MAX_ROWS: Final = 10_000_000
 MAX_CONTAINERS: Final = 1 << 20
+COLUMNS: Final = b'"columns"'
+HEAD_BYTES: Final = 64
 SPARE_OBJECTS: Final = 1 << 17
 MAX_VALUES: Final = 1 << 22
 BYTES_OF_VALUE: Final = 8
@@ -61,15 +63,26 @@ def check_containers(text: bytes) -> None:
     named = text.count(b'":')
     if named > objects * MAX_NAMES:
         check_names(named)
-    if text.count(b'"') // 2 - named > values // 2:
-        raise TooLarge("body-too-large", f"the body holds more than {values // 2} strings; send it in parts")
+    strings = values * 3 // 8
+    if text.count(b'"') // 2 - named > strings:
+        raise TooLarge("body-too-large", f"the body holds more than {strings} strings; send it in parts")
 
 
 def check_objects(body: bytes, most: int) -> None:
     """Refuse a batch of many more objects than it may have rows, each some 250 bytes in memory."""
     objects = 2 * most + SPARE_OBJECTS
-    if len(body) > LARGE_TEXT and body.count(b"{") > objects:
+    if len(body) <= LARGE_TEXT:
+        return
+    if body.count(b"{") > objects:
         raise TooLarge("body-too-large", f"the body holds more than {objects} objects; send it in parts")
+    # Where no string holds a comma, one of so few arrays is longer than a batch.
+    arrays = body.count(b"[")
+    if (
+        COLUMNS in body[:HEAD_BYTES]
+        and body.count(b'"') <= 2 * arrays + 2
+        and body.count(b",") > (arrays + 1) * (most + 1)
+    ):
+        raise Refused("too-many-rows", f"a batch may hold {most} rows, this one has more", extra={"limit": most})
 
 
 def check_lines(body: bytes, most: int, *, headed: bool = False) -> None:

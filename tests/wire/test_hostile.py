@@ -239,6 +239,14 @@ def test_cells_without_end() -> None:
     assert decode(b'x\n"' + b"1\n" * 100 + b'"', "text/csv", most=1).received == 1
 
 
+def test_columns_without_end() -> None:
+    """A column of numbers longer than a batch is refused unread."""
+    body = b'{"columns":{"x":[' + b"0.5," * 1_200_000 + b"NaN]}}"
+    with pytest.raises(Refused, match="has more"):
+        decode(body, None, most=100_000)
+    assert decode(body, None, most=1_200_001).rows == 1_200_001
+
+
 def test_objects_without_end() -> None:
     """Many more objects than a batch may have rows are refused unread, in an array and in lines."""
     rows = b'{"a":{}},' * 600_000
