@@ -8,7 +8,7 @@ from typing import Any, Final
 import xxhash
 
 from app.drift.columns import Role
-from app.errors import BadRequest, Problem, Refused
+from app.errors import BadRequest, Problem, Refused, Unavailable
 from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
 from app.monitor.senders import side_of
@@ -92,6 +92,9 @@ def receive(  # noqa: PLR0913 - a request is all of it
             raise
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
+        if problem.code == "batch-in-progress":
+            # Proxies and senders drop what is answered 409; the first delivery may still fail.
+            raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
         raise
     service.instruments.count_request(kind, 200)
     return receipt

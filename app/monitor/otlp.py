@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.drift.columns import Role
-from app.errors import BadRequest, Conflict, NotFound, Problem, Refused
+from app.errors import BadRequest, Conflict, NotFound, Problem, Refused, Unavailable
 from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
 from app.monitor.keyring import Holder
@@ -162,7 +162,8 @@ def _record(service: Service, group: _Group, records: Records, outcome: Outcome)
         receipt = ingest.delivery(service, model, shipment=records, kind=group.kind)
     except (BadRequest, Refused, NotFound, Conflict) as problem:
         if problem.code == RETRIED:
-            raise
+            # Exporters send again what is answered 503, and nothing that is answered 409.
+            raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
         service.instruments.count_rows(model, group.kind, outcome="rejected", rows=len(records.rows))
         outcome.reject(len(records.rows), f"{clip(model)}: {problem.detail}")
     else:
