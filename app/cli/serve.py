@@ -15,7 +15,8 @@ import uvicorn
 
 from app import failpoints, logs
 from app.api.auth import Door
-from app.api.guard import GuardedProtocol, Limits, with_limits
+from app.api.guard import GuardedProtocol, with_limits
+from app.api.patience import Limits
 from app.errors import ConfigurationError
 from app.main import create_app, open_door, open_service
 from app.monitor import keys

@@ -13,7 +13,8 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.guard import Limits, with_limits
+from app.api.guard import with_limits
+from app.api.patience import Limits
 
 LIMITS: Final = Limits(head_bytes=4096, head_s=0.5, bytes_per_second=64 * 1024, connections=20)
 BIG: Final = 32 * 2**20

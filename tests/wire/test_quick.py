@@ -4,7 +4,6 @@ import json
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,8 +17,7 @@ from app.wire.jsonrows import table_of_rows, table_of_value
 from app.wire.jsontext import load_exact, load_json
 from app.wire.ndjson import lines_of, parsed
 from app.wire.quick import quick_json, quick_lines
-from app.wire.table import RawColumn, Table
-from app.wire.values import categorical, numeric
+from wire.likeness import same
 
 NAMES = st.text('ab[]{}",:\\é \n', max_size=4)
 LITERALS = st.one_of(
@@ -40,24 +38,6 @@ def small_bodies_too() -> Any:
         patch.setattr(structs, "SMALLEST", 0)
         patch.setattr(shaped, "SMALLEST", 0)
         yield
-
-
-def counted(raw: RawColumn) -> list[object]:
-    """A column as both kinds of feature see it."""
-    numbers, words = numeric(raw), categorical(raw)
-    state = np.zeros(len(numbers), np.uint8) if numbers.state is None else numbers.state
-    texts = [words.categories[code] if code >= 0 else code for code in words.codes.tolist()]
-    return [np.where(state == 0, numbers.values, 0.0).tobytes(), state.tolist(), texts]
-
-
-def same(quick: Table | None, slow: Table) -> None:
-    """Compare a table with the one read the long way, if there is one."""
-    if quick is None:
-        return
-    assert (quick.rows, quick.received, list(quick.columns)) == (slow.rows, slow.received, list(slow.columns))
-    assert {name: counted(quick.columns[name]) for name in quick.columns} == {
-        name: counted(slow.columns[name]) for name in slow.columns
-    }
 
 
 @settings(deadline=None)

@@ -17,7 +17,7 @@ from app.wire.ndjson import lines_of, parsed
 from app.wire.quick import quick_json, quick_lines
 from app.wire.shaped import ShapedColumns
 from app.wire.table import Table
-from tests.wire.test_quick import same
+from wire.likeness import same
 
 TEXTS = st.text('a},{"\\:[] \né', max_size=5) | st.sampled_from(["2026-11-20T10:00:00Z", "},{", "\ud800", "\0"])
 NUMBERS = st.one_of(
