@@ -58,7 +58,7 @@ def rows_between(body: bytes, first: int, last: int, *, lines: bool = False) -> 
     """Read the objects from the brace at `first` to the one at `last`, between commas or one a line; None if unlike."""
     if not tape.trusted():
         return None
-    desk = _SPARE.pop() if _SPARE else _Desk(PART)
+    desk = _desk()
     try:
         return _joined(*_read(body, _spans(body, first, last + 1, lines=lines), desk, lines=lines))
     except _FAULTS:
@@ -66,6 +66,13 @@ def rows_between(body: bytes, first: int, last: int, *, lines: bool = False) -> 
     finally:
         if len(_SPARE) < SPARES:
             _SPARE.append(desk)
+
+
+def _desk() -> _Desk:
+    try:
+        return _SPARE.pop()
+    except IndexError:  # asking first would leave time for another thread to take the last one
+        return _Desk(PART)
 
 
 def _read(body: bytes, spans: Iterator[tuple[int, int]], desk: _Desk, *, lines: bool) -> tuple[RowShape, list[Part]]:
