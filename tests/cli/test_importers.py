@@ -296,7 +296,7 @@ def test_sent_twice_counts_once(service: Service, tmp_path: Path) -> None:
     assert answers[0]["rows"] == {"received": 9, "accepted": 8, "late": 0, "future": 0, "rejected": 1}
     assert (answers[0]["duplicates"], answers[1]["duplicates"]) == (0, 5)
     (window,) = service.client.get(f"/v1/models/{name}/windows").json()
-    assert window["rows"] == 7
+    assert window["rows"] == 8
     assert service.client.get(f"/v1/models/{name}/batches/e3").json()["rows"]["accepted"] == 1
     changed = {**CAPTURE[3], "captureData": CAPTURE[2]["captureData"]}
     done = sent(service, lines(path, [changed, CAPTURE[0]]), name)
