@@ -25,6 +25,8 @@ def spread(value: float) -> tuple[float, float]:
     if not single or not (math.isfinite(below) and math.isfinite(above)):
         return value, value
     middle = float(single)
+    if middle == value == float(str(single)):
+        return value, value  # 2.5 is 2.5 everywhere
     return (below + middle) / 2, (middle + above) / 2
 
 
