@@ -105,7 +105,7 @@ def _categories(
 
 
 def _found(arms: Sequence[Arm], version: str, start_us: int | None) -> tuple[Arm, int]:
-    for arm in reversed(arms):
+    for arm in sorted(arms, key=lambda arm: (int(arm.starts[-1]), arm.baseline_id), reverse=True):
         wanted = arm.instant(int(arm.starts[-1])) if start_us is None else start_us
         for start in arm.starts.tolist() if arm.period else arm.starts[arm.starts == wanted].tolist():
             if arm.instant(start) == wanted:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.drift.context import HOUR_US, WEEK_US
-from app.monitor import incidents, judgements
+from app.monitor import explanations, incidents, judgements
 from app.monitor.backtest import backtest, question
 from app.monitor.instants import instant_text
 from app.monitor.promotion import activate, create_from_windows
@@ -104,6 +104,9 @@ def test_a_baseline_that_holds_again(learnt: Desk) -> None:
     assert all(one.end_us is None or one.end_us > one.start_us for one in learnt.episodes())
     second = [one for one in learnt.episodes() if LIVE + 3 * WEEK_US < one.start_us < LIVE + 4 * WEEK_US]
     assert {one.end_us for one in second} == {LIVE + 4 * WEEK_US}
+    learnt.at(LIVE + 5 * WEEK_US)
+    newest = explanations.document(learnt.service, learnt.watched, "x", start_us=None, version=None)
+    assert newest["window_start"] == instant_text(LIVE + (5 * WEEK - 1) * HOUR_US)
 
 
 def _post(desk: Desk, traffic: Traffic, first: int, last: int, *, baseline: int) -> None:
