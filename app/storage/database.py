@@ -151,13 +151,14 @@ class Database:
             raise InvalidatePoolError from error
 
     def _answers(self) -> bool:
-        """Whether the server gives a sign of life, be it a refusal, over a connection made for that."""
+        """Whether the server gives a sign of life over a connection made for that: a login, or a refusal.
+
+        A query would tell less: behind a pooler it waits for those that work long.
+        """
         began = time.monotonic()
         arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
         told = {**options, "connect_timeout": _CONNECT_SECONDS, "prepare_threshold": None, "autocommit": True}
-        with contextlib.suppress(psycopg.Error), psycopg.connect(*arguments, **told) as connection:
-            with self._watchdog.watching(connection.fileno(), seconds=_CONNECT_SECONDS):
-                connection.execute("SELECT 1")
+        with contextlib.suppress(psycopg.Error, OSError), psycopg.connect(*arguments, **told):
             return True
         return time.monotonic() - began < _CONNECT_SECONDS
 

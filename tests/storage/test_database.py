@@ -1,9 +1,11 @@
 """Connections, transactions and the clock."""
 
 import os
+import resource
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
@@ -116,6 +118,19 @@ def test_a_server_that_stands_still_is_told_soon(database_url: str) -> None:
         proxy.misbehave(HEALTHY)
         until(database.reachable, what="an answer")
         database.close()
+
+
+def test_a_process_out_of_files_accuses_nobody(database: Database) -> None:
+    """Without a file left to ask for a sign of life nothing is known, and asking goes on."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open("rb") as lowest:
+        for left in range(4):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno() + left, limits[1]))
+            try:
+                answered = database._answers()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            assert answered
 
 
 def test_the_last_rollback_ends_too(database: Database) -> None:
