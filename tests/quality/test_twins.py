@@ -19,7 +19,7 @@ from app.quality.twins import readings, spread, typed
 
 @given(st.floats(allow_nan=False, width=32), st.integers(9, 17))
 def test_a_single_and_its_decimals_are_one_number(value: float, digits: int) -> None:
-    """Whichever of them a baseline saw, all lie in the same spread, which is no wider than the value where all are alike."""
+    """Whichever of them a baseline saw, all lie in the same spread, of no width where all are alike."""
     low, high = spread(value)
     assert low <= value <= high
     if np.isfinite(value) and not float(value).is_integer() and abs(value) > 1e-37:
