@@ -4,6 +4,7 @@ Tables of the messages are read as in `packed`; whatever is not as plain as can 
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -37,6 +38,7 @@ class _Schema:
     """
 
     numbers: dict[str, int]
+    kinds: list[int]
     places: dict[str, int]
     others: list[int]
     doubles: NDArray[np.intp]
@@ -50,6 +52,7 @@ class PlainColumns(BatchColumns):
 
     def __init__(self, places: dict[str, int], values: NDArray[np.float64]) -> None:
         """Keep the values of each name's place."""
+        self.names = list(places)
         self._places = places
         self._values = values
 
@@ -94,7 +97,13 @@ class MixedColumns(PlainColumns):
     @cached_property
     def kinds(self) -> list[int]:
         """The id of each column's type."""
-        return [self._batch.schema.field(name).type.id for name in self._places]
+        return self._schema.kinds
+
+    def taken(self, names: Sequence[str], rows: NDArray[np.int64]) -> Any:
+        """Give some rows of some columns as a batch of their own."""
+        if any(name in self._schema.places for name in names):
+            return super().taken(names, rows)
+        return self._others.select(list(names)).take(pa.array(rows))
 
     @cached_property
     def block(self) -> Block:
@@ -171,7 +180,8 @@ def _schema(schema: bytes) -> _Schema | None:
     firsts = np.cumsum([0, *held])
     numbers = {name: place for place, name in enumerate(read.names)}
     places = {read.names[n]: place for place, n in enumerate(doubles)}
-    return _Schema(numbers, places, others, np.array(doubles), firsts[doubles], len(held), int(firsts[-1]))
+    kinds = [one.id for one in read.types]
+    return _Schema(numbers, kinds, places, others, np.array(doubles), firsts[doubles], len(held), int(firsts[-1]))
 
 
 def _buffers(kind: Any) -> int:

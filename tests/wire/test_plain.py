@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.wire.plain import plain_columns
+from app.wire.batches import BatchColumns
+from app.wire.picks import packed_rows, unpacked
+from app.wire.plain import PlainColumns, plain_columns
+from app.wire.table import Table
 
 
 def stream(batches: list[pa.RecordBatch], **options: Any) -> bytes:
@@ -84,6 +87,22 @@ def test_doubles_beside_others(
     assert column.to_numpy().tobytes() == batch.column("c1").to_numpy().tobytes()
     assert found.kinds == [kind.id for kind in batch.schema.types]
     assert found.taken([others[0], "c0"], np.zeros(1, np.int64)).num_rows == 1
+    assert found.taken(others, np.zeros(1, np.int64)).equals(batch.select(others).slice(0, 1))
+
+
+@pytest.mark.parametrize("beside", [{}, {"time": pa.array([1, 2, 3])}, {"word": pa.array(["a", None, "c"])}])
+def test_rows_are_sampled_as_from_a_batch_of_pyarrow(beside: dict[str, Any]) -> None:
+    """A sample of plain columns holds what one of the same batch read by pyarrow holds."""
+    batch = pa.record_batch({f"c{n}": pa.array([n, 0.1, np.nan], pa.float64()) for n in range(8)} | beside)
+    body = stream([batch])
+    found = plain_columns(body)
+    assert isinstance(found, PlainColumns)
+    names, rows = [*beside, "c5", "c1", "absent"], np.array([2, 0])
+    tables = [
+        Table(rows=3, columns=columns, received=3) for columns in (found, BatchColumns(batch, batch.schema.names))
+    ]
+    plain, other = (sorted(unpacked(packed_rows(table, names, rows, bare=["c1"])).columns.items()) for table in tables)
+    assert str(plain) == str(other)
 
 
 def test_words_that_are_no_text() -> None:
