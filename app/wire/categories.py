@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.drift.columns import INVALID_CODE, NULL_CODE, CategoricalColumn
@@ -24,6 +25,9 @@ MOMENTS: Final = (pa.types.is_timestamp, pa.types.is_date, pa.types.is_time)
 BEYOND_64_BITS: Final = 2.0**63
 PLAIN: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 BOOLEANS: Final = {"true": "true", "false": "false"}
+FIRST_S: Final = dt.datetime(1, 1, 3, tzinfo=dt.UTC).timestamp()
+LAST_S: Final = dt.datetime(9999, 12, 29, tzinfo=dt.UTC).timestamp()
+PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def categories_of_list(raw: list[Any]) -> CategoricalColumn:
@@ -103,13 +107,34 @@ def plain_values(dictionary: Any) -> Sequence[Any]:
         dictionary = dictionary.cast(pa.timestamp("us", kind.tz), safe=False)
     elif pa.types.is_time64(kind):
         dictionary = dictionary.cast(pa.time64("us"), safe=False)
-    values: list[Any] = dictionary.to_pylist()
+    try:
+        values: list[Any] = dictionary.to_pylist()
+    except (pa.ArrowException, OverflowError, ValueError):
+        return _within_years(dictionary)
     return values
 
 
-def moment(value: dt.datetime | dt.date | dt.time) -> str:
+def _within_years(moments: Any) -> list[Any]:
+    """Give dates or times with an object for each that Python's calendar does not have, or whose zone nobody knows."""
+    kind = moments.type
+    counted = (
+        moments.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")) if pa.types.is_date(kind) else moments
+    )
+    seconds = counted.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) / PER_SECOND[counted.type.unit]
+    known = pa.array((seconds > FIRST_S) & (seconds < LAST_S))
+    try:
+        values = pc.if_else(known, moments, None).to_pylist()
+    except (pa.ArrowException, OverflowError, ValueError):
+        values = [None] * len(moments)
+    return [
+        {} if value is None and there else value
+        for value, there in zip(values, moments.is_valid().to_pylist(), strict=True)
+    ]
+
+
+def moment(value: object) -> Word:
     """Write a date or time as ISO 8601, UTC as Z."""
-    return value.isoformat().replace("+00:00", "Z")
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, dt.date | dt.time) else INVALID_CODE
 
 
 def word(value: object) -> Word:  # noqa: PLR0911 - one return for each kind of value

@@ -1,6 +1,6 @@
 """Arrow columns of any make to one plain array."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,32 +10,63 @@ from numpy.typing import NDArray
 from app.errors import TooLarge
 
 MAX_VIEWED = 256 << 20
+_WIDTH: Final = 32
+_PLAIN: Final = frozenset(
+    kind.id
+    for kind in (
+        *(pa.float64(), pa.float32(), pa.float16(), pa.bool_(), pa.null()),
+        *(pa.int64(), pa.int32(), pa.int16(), pa.int8(), pa.uint64(), pa.uint32(), pa.uint16(), pa.uint8()),
+        *(pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary(1)),
+        *(pa.timestamp("us"), pa.date32(), pa.date64(), pa.time32("s"), pa.time64("us"), pa.duration("us")),
+        *(pa.decimal128(1), pa.decimal256(1)),
+    )
+)
 
 
-def flat(raw: Any) -> Any:
-    """Give one array that is neither chunked nor extended nor run-end encoded nor a view."""
+def flat(raw: Any) -> Any:  # noqa: PLR0911 - one return for each make
+    """Give one array that is neither chunked nor extended nor run-end encoded nor a view.
+
+    What holds other arrays is neither a number nor text, whatever is in it: it becomes an array of empty lists. The
+    words of a dictionary are plain and none of them is null.
+    """
+    kind = raw.type
     if isinstance(raw, pa.ChunkedArray):
-        raw = _one(raw)
+        return _one(raw.chunks, kind)
+    if kind.id in _PLAIN:
+        return raw
     if isinstance(raw, pa.ExtensionArray):
         return flat(raw.storage)
-    if pa.types.is_run_end_encoded(raw.type):
-        return _runs(raw)
-    if pa.types.is_string_view(raw.type) or pa.types.is_binary_view(raw.type):
+    if pa.types.is_run_end_encoded(kind):
+        return flat(_runs(raw))
+    if pa.types.is_dictionary(kind):
+        return _dictionary(raw)
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         # Views may share their bytes: a small body can stand for any amount of text.
         if _viewed(raw) > MAX_VIEWED:
             raise TooLarge("body-too-large", "a column of views stands for too much text")
-        return raw.cast(pa.large_string() if pa.types.is_string_view(raw.type) else pa.large_binary())
-    return raw
+        return raw.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
+    if pa.types.is_decimal(kind):
+        return raw.cast(pa.decimal128(kind.precision, kind.scale))
+    return _strange(raw)
 
 
-def _one(raw: pa.ChunkedArray) -> Any:
-    if raw.num_chunks == 1:
-        return raw.chunk(0)
-    if raw.num_chunks == 0:
-        return pa.array([], raw.type)
-    if pa.types.is_dictionary(raw.type):
-        raw = raw.unify_dictionaries()
-    return pa.concat_arrays(raw.chunks)
+def _one(chunks: list[Any], kind: pa.DataType) -> Any:
+    plain = [flat(chunk) for chunk in chunks]
+    if len(plain) == 1:
+        return plain[0]
+    if not plain:
+        return flat(pa.array([], kind)) if kind.id in _PLAIN else pa.nulls(0)
+    if pa.types.is_dictionary(plain[0].type):
+        plain = pa.chunked_array([_wide(chunk) for chunk in plain]).unify_dictionaries().chunks
+    return pa.concat_arrays(plain)
+
+
+def _wide(raw: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Make room for the words of other dictionaries."""
+    codes = raw.indices
+    return pa.DictionaryArray.from_arrays(
+        codes.cast(pa.int32()) if codes.type.bit_width < _WIDTH else codes, raw.dictionary
+    )
 
 
 def _viewed(raw: Any) -> int:
@@ -45,10 +76,30 @@ def _viewed(raw: Any) -> int:
 
 
 def _runs(raw: Any) -> Any:
-    lengths = np.diff(raw.run_ends.to_numpy(), prepend=0)
-    lengths[-1:] -= lengths.sum() - len(raw)
-    codes = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    ends = np.clip(raw.run_ends.to_numpy() - np.int64(raw.offset), 0, len(raw))
+    codes = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
     return pa.DictionaryArray.from_arrays(pa.array(codes), flat(raw.values))
+
+
+def _dictionary(raw: pa.DictionaryArray) -> Any:
+    """Make the words of a dictionary plain, and its codes null where their words are."""
+    words, codes = flat(raw.dictionary), raw.indices
+    if pa.types.is_dictionary(words.type):
+        return pa.DictionaryArray.from_arrays(words.indices.take(codes), words.dictionary)
+    if pa.types.is_null(words.type):
+        return pa.nulls(len(raw))
+    if pa.types.is_list(words.type):
+        return words.take(codes)
+    if words.null_count:
+        present = words.is_valid().to_numpy(zero_copy_only=False)
+        places = pa.array(np.cumsum(present) - 1, codes.type, mask=~present)
+        return pa.DictionaryArray.from_arrays(places.take(codes), words.drop_null())
+    return raw if words is raw.dictionary else pa.DictionaryArray.from_arrays(codes, words)
+
+
+def _strange(raw: Any) -> Any:
+    null = raw.is_null().to_numpy(zero_copy_only=False)
+    return pa.ListArray.from_arrays(pa.array(np.zeros(len(raw) + 1, np.int32)), pa.nulls(0), mask=pa.array(null))
 
 
 def decoded(raw: pa.DictionaryArray) -> tuple[Any, NDArray[np.int64]]:
