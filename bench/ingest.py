@@ -1,6 +1,7 @@
 """Speed of ingest, each line beside its yardstick of the same run: `python bench/ingest.py [--full] [--only WORD]`.
 
 The service has the first core to itself, Postgres and the clients have the others; yardsticks run on that first core.
+A baseline is made with all cores.
 `committed` is what one service process acknowledged after COMMIT, `per CPU s` the same for each second of processor
 time that it took, `alone` decodes and counts in one thread without a service. `--full` makes the baseline from 5 GB
 instead of 1 GB.
@@ -203,7 +204,7 @@ def main() -> None:
             small(host, rng)
     if wanted("baseline"):
         with service() as host:
-            os.sched_setaffinity(host.pid, set(SERVICE_CORES | OTHER_CORES))
+            host.spread()
             history(host, rng, size=(5 if chosen.full else 1) * GB)
     if wanted("peers"):
         peers(rng)

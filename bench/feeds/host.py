@@ -49,6 +49,12 @@ class Host:
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def spread(self) -> None:
+        """Let it run on every core, the threads that it has already included."""
+        for thread in Path(f"/proc/{self.pid}/task").iterdir():
+            with suppress(OSError):
+                os.sched_setaffinity(int(thread.name), CORES)
+
     def forget_peak(self) -> None:
         """Begin to watch the memory anew, where the kernel lets us."""
         with suppress(OSError):
