@@ -9,6 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.drift.columns import Block
+from app.wire.excerpt import excerpt
+from app.wire.flat import is_plain
 from app.wire.table import RawColumn
 
 PLAIN: Final = tuple(
@@ -59,7 +61,9 @@ class BatchColumns(Mapping[str, RawColumn]):
     def taken(self, names: Sequence[str], rows: NDArray[np.int64]) -> Any:
         """Give some rows of some columns as a batch of their own."""
         some = self._batch.select([self._places[name] for name in names])
-        return some.take(pa.array(rows))
+        if all(map(is_plain, some.schema.types)):
+            return some.take(pa.array(rows))
+        return pa.RecordBatch.from_arrays(excerpt(some.columns, rows), names=list(names))
 
     @cached_property
     def block(self) -> Block | None:

@@ -23,6 +23,11 @@ _PLAIN: Final = frozenset(
 )
 
 
+def is_plain(kind: Any) -> bool:
+    """Tell whether columns of a type are plain as they are."""
+    return kind.id in _PLAIN
+
+
 def flat(raw: Any) -> Any:  # noqa: PLR0911 - one return for each make
     """Give one array that is neither chunked nor extended nor run-end encoded nor a view.
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.wire.arrow import STREAM_MAGIC
 from app.wire.batches import BatchColumns
 from app.wire.bundles import BUNDLE, TEXT, Bundle, bundled, stream
 from app.wire.cells import Cells
+from app.wire.excerpt import excerpt, values_of
 from app.wire.jsonrows import RowColumns
 from app.wire.numbers import number
 from app.wire.table import Table
@@ -65,7 +65,7 @@ def _some(column: Any, places: NDArray[np.int64]) -> list[Any]:
     if column.type.id in _PLAIN and len(chunks) == 1 and not chunks[0].null_count:
         values: list[Any] = chunks[0].to_numpy().take(places).tolist()
         return values
-    return _listed(column.take(pa.array(places)))
+    return values_of(excerpt([column], places)[0])
 
 
 def _chunks(column: Any) -> list[Any]:
@@ -74,12 +74,7 @@ def _chunks(column: Any) -> list[Any]:
 
 def _batch(raw: dict[str, Any], rows: Sequence[int]) -> Any:
     """Take rows of all columns at once."""
-    places = pa.array(np.array(rows, np.int64))
-    chunks = [_chunks(column) for column in raw.values()]
-    if all(len(own) == 1 for own in chunks):
-        batch = pa.RecordBatch.from_arrays([own[0] for own in chunks], names=list(raw))
-        return pa.Table.from_batches([batch.take(places)])
-    return pa.Table.from_arrays(list(raw.values()), names=list(raw)).take(places)
+    return pa.RecordBatch.from_arrays(excerpt(list(raw.values()), np.array(rows, np.int64)), names=list(raw))
 
 
 def _taken(column: Any, rows: Sequence[int]) -> list[Any]:
@@ -92,22 +87,7 @@ def _taken(column: Any, rows: Sequence[int]) -> list[Any]:
         return [column[row] for row in rows]  # which of them are integers is told by the values alone
     if isinstance(column, list):
         return [column[row] for row in rows]
-    return _listed(column.take(pa.array(np.array(rows, np.int64))))
-
-
-def _listed(column: Any) -> list[Any]:
-    """Give Arrow values as those of Python; nanoseconds are cut, for which pyarrow would load pandas."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    kind = column.type
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        column = pc.cast(column, pa.timestamp("us", kind.tz), safe=False)
-    elif pa.types.is_duration(kind) and kind.unit == "ns":
-        column = pc.cast(column, pa.duration("us"), safe=False)
-    elif pa.types.is_time64(kind) and kind.unit == "ns":
-        column = pc.cast(column, pa.time64("us"), safe=False)
-    values: list[Any] = column.to_pylist()
-    return values
+    return values_of(excerpt([column], np.array(rows, np.int64))[0])
 
 
 def packed(picks: Picks) -> bytes:
@@ -153,7 +133,7 @@ def unpacked(payload: bytes) -> Picks:
     if payload.startswith(STREAM_MAGIC):
         table = pa.ipc.open_stream(payload).read_all()
         text = (table.schema.metadata or {}).get(TEXT) == b"1"
-        return Picks(text, {name: _listed(table.column(n)) for n, name in enumerate(table.schema.names)})
+        return Picks(text, {name: values_of(table.column(n)) for n, name in enumerate(table.schema.names)})
     if payload.startswith(BUNDLE):
         return _opened(msgspec.msgpack.decode(payload, type=Bundle))
     return msgspec.msgpack.decode(payload, type=Picks)
