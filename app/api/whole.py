@@ -4,6 +4,7 @@ Passed on in parts, a body is copied five times on its way, and every part wakes
 """
 
 import asyncio
+import ctypes
 import io
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -13,6 +14,11 @@ from starlette.types import Scope
 EXTENSION: Final = "driftgauge.whole_body"
 SMALLEST: Final = 1 << 16
 LARGEST: Final = 8 << 20
+
+_ROOM: Final[Any] = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)
+"""Bytes whose content is whatever lay there: zeros would be written for nothing."""
 
 
 class Owner(Protocol):
@@ -38,9 +44,9 @@ class WholeBody(asyncio.BufferedProtocol):
     """Stands in for a connection's protocol until the rest of one body is there, and never reads beyond its end."""
 
     def __init__(self, owner: Owner, *, length: int, begun: bytes | bytearray) -> None:
-        """Make room for the body, of which some may have come."""
+        """Make room for the body, of which some may have come; nobody sees a part of it that did not."""
         self._owner = owner
-        self._room = io.BytesIO(bytes(length))
+        self._room = io.BytesIO(_ROOM(None, length))
         self._view = self._room.getbuffer()
         self._view[: len(begun)] = begun
         self._first = self._filled = len(begun)

@@ -13,7 +13,7 @@ from app.monitor.parcel import Parcel, Shipment
 from app.monitor.road import Road
 from app.monitor.service import Service
 from app.storage import ledger
-from app.wire.decode import known_format
+from app.wire.decode import Format, known_format
 from app.wire.inflate import inflate
 
 LIGHT_BYTES: Final = 2**15
@@ -71,7 +71,7 @@ def is_light(service: Service, model: str, *, envelope: Envelope, body: bytes) -
 
 def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turns: Turns | None = None) -> Road:
     """Record a body of rows; gives the receipt."""
-    kind = "unknown"
+    kind: Format | None = None
     try:
         watched = service.catalog.watched(model)
         with _unpacked(service, body, envelope, turns) as plain:
@@ -85,14 +85,16 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
                 row_count=envelope.rows,
                 shipped=envelope.shipped,
                 most=service.policy.max_rows,
+                kind=kind,
             )
             receipt = yield from record.road(service, model, parcel, turns=turns)
     except Problem as problem:
-        service.instruments.count_request(kind, problem.status)
+        word = kind or "unknown"
+        service.instruments.count_request(word, problem.status)
         if isinstance(problem, BadRequest):
             said = envelope.content_type
             yield None
-            samples.note(service, watched, problem, kind=kind, content_type=said, body=body)
+            samples.note(service, watched, problem, kind=word, content_type=said, body=body)
         if envelope.shipped and problem.code == "batch-in-progress":
             # Log shippers drop what is answered 409; the first delivery may still fail.
             raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem

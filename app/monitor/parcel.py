@@ -9,7 +9,7 @@ import xxhash
 from app.drift.columns import Role
 from app.monitor.catalog import Watched
 from app.monitor.opening import numbers_of, opening
-from app.wire.decode import decode
+from app.wire.decode import Format, decode
 from app.wire.envelope import opened
 from app.wire.table import Table
 
@@ -56,7 +56,7 @@ class Shipment(Protocol):
 class Parcel:
     """The decompressed body of a batch and what its sender said about it; `shipped` by a log shipper.
 
-    Of lines with more rows than `most` none is read.
+    Of lines with more rows than `most` none is read; `kind` is the format, where it was found out before.
     """
 
     batch_id: str
@@ -70,6 +70,7 @@ class Parcel:
     roles: frozenset[Role] | None = None
     shipped: bool = False
     most: int | None = None
+    kind: Format | None = None
 
     def fingerprint(self) -> bytes:
         """Tell two deliveries of one id apart: 16 bytes over body, content type and version.
@@ -86,6 +87,12 @@ class Parcel:
         lone = self.shipped or bool(watched.configuration.envelope)
         numbers = partial(numbers_of, watched)
         table = decode(
-            self.body, self.content_type, row_count=self.row_count, lone=lone, numbers=numbers, most=self.most
+            self.body,
+            self.content_type,
+            row_count=self.row_count,
+            lone=lone,
+            numbers=numbers,
+            most=self.most,
+            kind=self.kind,
         )
         return opened(table, opening(watched))

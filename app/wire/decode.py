@@ -116,14 +116,18 @@ def decode(  # noqa: PLR0913 - what a sender may say, and what is known of its r
     lone: bool = False,
     numbers: Names = tuple,
     most: int | None = None,
+    kind: Format | None = None,
 ) -> Table:
     """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it.
 
     `lone` takes one object by itself for one row, as log shippers send it. `numbers` names columns whose text is
     likely to be read as numbers, when that is asked. More lines or objects than `most` rows can need are
-    not read.
+    not read. `kind` is the format, if somebody has found it out.
     """
-    table = _table(body, content_type, row_count=row_count, limit=limit, lone=lone, numbers=numbers, most=most)
+    kind = kind or known_format(body, content_type)
+    table = _table(
+        body, content_type, kind=kind, row_count=row_count, limit=limit, lone=lone, numbers=numbers, most=most
+    )
     check_row_count(table.received, row_count)
     return table
 
@@ -132,13 +136,14 @@ def _table(  # noqa: PLR0913 - what decode is given
     body: bytes,
     content_type: str | None,
     *,
+    kind: Format,
     row_count: int | None,
     limit: int,
     lone: bool,
     numbers: Names,
     most: int | None,
 ) -> Table:
-    match known_format(body, content_type):
+    match kind:
         case Format.PARQUET:
             return table_of_parquet(body, limit=limit)
         case Format.ARROW:
