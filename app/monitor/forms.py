@@ -1,5 +1,6 @@
 """In what form the values of a sample came, and the form in which a baseline counts them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,7 @@ class Forms:
     mixed: frozenset[str] = frozenset()
 
 
+_TEXT: Final = re.compile("string|null")
 AS_COUNTED: Final = Forms(None)
 
 
@@ -39,7 +41,7 @@ def forms(sample: Sample, *, secret: frozenset[str]) -> Forms:
                 textual.add(name)
             continue
         text = [isinstance(value, str) for value in column if value is not None]
-        if all(text):
+        if all(text) and _TEXT.search(sample.types.get(name, "string")):
             textual.add(name)
         if any(text):
             mixed.add(name)
@@ -63,7 +65,8 @@ def as_counted(sample: Sample, tasks: Iterable[Task]) -> Sample:
                 called = readings(known)
                 words = _words(sample.columns[name], cells=cells)
                 columns[name] = [word if word is None else called.get(word, word) for word in words]
-    return Sample(sample.hashes, {**sample.columns, **columns}, sample.cells - columns.keys())
+    types = {name: kind for name, kind in sample.types.items() if name not in columns}
+    return Sample(sample.hashes, {**sample.columns, **columns}, sample.cells - columns.keys(), types)
 
 
 def otherwise_written(sample: Sample, kwargs: Mapping[str, Any]) -> bool:

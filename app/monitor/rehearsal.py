@@ -58,6 +58,7 @@ def on_windows(service: Service, watched: Watched, suite: Suite) -> Iterator[tup
 
 def _sampled(path: Path, size: int) -> tuple[Sample, int]:
     hashes, columns, rows, text = np.zeros(0, np.uint64), dict[str, list[Any]](), 0, False
+    types: dict[str, str] = {}
     for number, table in enumerate(RowsFile(path)):
         fresh = row_hashes(f"{path.name}/{number}", np.arange(table.rows))
         limit = hashes[-1] if len(hashes) == size else np.iinfo(np.uint64).max
@@ -66,8 +67,8 @@ def _sampled(path: Path, size: int) -> tuple[Sample, int]:
         picks = picked(table, list(table.columns), places.tolist())
         hashes, columns = _lowest(hashes, columns, fresh[places], picks.columns, size=size)
         rows += table.rows
-        text = table.text
-    return Sample(hashes, columns, frozenset(columns) if text else frozenset()), rows
+        text, types = table.text, picks.types
+    return Sample(hashes, columns, frozenset(columns) if text else frozenset(), types), rows
 
 
 def _lowest(hashes: Any, columns: Values, fresh: Any, some: Values, *, size: int) -> tuple[Any, Values]:

@@ -4,8 +4,8 @@ The lowest hashes of two sets are among the lowest of each, so samples of batche
 the sample of all (bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
@@ -69,11 +69,15 @@ def _drawn() -> Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows of one window by ascending hash; a column is missing where no row had it, `cells` came as CSV throughout."""
+    """Rows of one window by ascending hash; a column is missing where no row had it, `cells` came as CSV throughout.
+
+    `types` are what Arrow calls those of columns that came with one and the same.
+    """
 
     hashes: Hashes
     columns: dict[str, list[Any]]
     cells: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -174,17 +178,24 @@ def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
     names = dict.fromkeys(name for picks in read for name in picks.columns if name not in secret)
     pairs = list(zip(owner.tolist(), place.tolist(), strict=True))
     cells = frozenset(name for name in names if all(_is_cells(picks, name) for picks in read))
+    types = {name: kind for name in names if (kind := _type_of(read, name))}
     columns = {}
     for name in names:
         breathe()
         parse = name in numeric and name not in cells
         sources = [_source(picks, name, parse=parse) for picks in read]
         columns[name] = [sources[part][row] if sources[part] is not None else None for part, row in pairs]
-    return Sample(lowest[:size], columns, cells)
+    return Sample(lowest[:size], columns, cells, types)
 
 
 def _is_cells(picks: Picks, name: str) -> bool:
     return name not in picks.columns or picks.text or name in picks.cells
+
+
+def _type_of(read: Iterable[Picks], name: str) -> str | None:
+    """Name the type of a column when all who have it agree."""
+    named = {picks.types.get(name) for picks in read if name in picks.columns}
+    return named.pop() if len(named) == 1 else None
 
 
 def _source(picks: Picks, name: str, *, parse: bool) -> list[Any] | None:
@@ -195,5 +206,6 @@ def _source(picks: Picks, name: str, *, parse: bool) -> list[Any] | None:
 
 def whole(sample: Sample, *, version: str, start_us: int) -> Part:
     """Write a joined sample as one part."""
-    payload = packed(Picks(text=False, columns=sample.columns, cells=sorted(sample.cells)))
+    picks = Picks(text=False, columns=sample.columns, cells=sorted(sample.cells), types=dict(sample.types))
+    payload = packed(picks)
     return Part(version, start_us, sample.hashes.astype(_DTYPE).tobytes(), payload)

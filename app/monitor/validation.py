@@ -141,7 +141,10 @@ def _asked(
         if not waiting:
             break
         try:
-            for answer in examiner.answers(columns, waiting, values=values, deadline_s=deadline_s, cells=sample.cells):
+            found = examiner.answers(
+                columns, waiting, values=values, deadline_s=deadline_s, cells=sample.cells, types=sample.types
+            )
+            for answer in found:
                 outcomes[answer.number] = _of_answer(answer)
         except GoneError as error:
             word = error.word

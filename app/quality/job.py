@@ -19,7 +19,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True):
     """Columns of equal length and what is expected of them; `values` asks for examples of unexpected ones.
 
-    `cells` names the columns that are CSV cells as they stand.
+    `cells` names the columns that are CSV cells as they stand, `types` what Arrow calls those of others.
     """
 
     columns: dict[str, list[Any]]
@@ -27,6 +27,7 @@ class Job(msgspec.Struct, frozen=True):
     values: bool
     deadline_s: float
     cells: list[str] = []
+    types: dict[str, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -94,7 +94,7 @@ class Examiner:
         """Give the number of the running process, if there is one."""
         return None if self._process is None else self._process.pid
 
-    def answers(
+    def answers(  # noqa: PLR0913 - what a job is made of
         self,
         columns: dict[str, list[Any]],
         tasks: Sequence[Task],
@@ -102,13 +102,14 @@ class Examiner:
         values: bool,
         deadline_s: float,
         cells: Iterable[str] = (),
+        types: Mapping[str, str] | None = None,
     ) -> Iterator[Answer]:
         """Give answers as they come; GoneError when the process does not answer them all in time.
 
         `deadline_s` is processor time.
         """
         process = self._ready()
-        job = packed(Job(columns, list(tasks), values, deadline_s, list(cells)))
+        job = packed(Job(columns, list(tasks), values, deadline_s, list(cells), dict(types or {})))
         limit = Limit(process.pid, deadline_s=2 * deadline_s + GRACE_S, wall_s=PATIENCE * deadline_s + GRACE_S)
         try:
             self._send(process, job, limit)

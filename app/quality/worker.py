@@ -64,7 +64,7 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
     report([], last=True)
     while (job := read_job(jobs)) is not None:
         try:
-            frame = frame_of(job.columns, job.cells)
+            frame = frame_of(job.columns, job.cells, job.types)
         except MemoryError:
             report([Answer(task.number, success=False, error="memory") for task in job.tasks], last=True)
             continue

@@ -13,8 +13,8 @@ from app.wire.excerpt import excerpt
 from app.wire.flat import is_plain
 from app.wire.table import RawColumn
 
-PLAIN: Final = tuple(
-    kind.id
+NAMES: Final = {
+    kind.id: str(kind)
     for kind in (
         pa.float64(),
         pa.float32(),
@@ -27,7 +27,10 @@ PLAIN: Final = tuple(
         pa.uint16(),
         pa.uint8(),
     )
-)
+}
+"""What Arrow calls the types of plain numbers."""
+WIDE: Final = (str(pa.float64()), str(pa.int64()))
+PLAIN: Final = tuple(NAMES)
 LARGEST_BLOCK: Final = 16 << 20
 """Bytes of a batch up to which its numbers are copied to lie side by side; beyond, columns are long enough."""
 INTEGERS: Final = frozenset(PLAIN[2:])

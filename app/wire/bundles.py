@@ -1,6 +1,6 @@
 """Rows of an Arrow batch as bytes: its numbers side by side, the rest as a stream."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -10,18 +10,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.drift.columns import Block
-from app.wire.batches import INTEGERS, BatchColumns
+from app.wire.batches import INTEGERS, NAMES, WIDE, BatchColumns
 
-BUNDLE: Final = b"\x96"
+BUNDLE: Final = (b"\x97", b"\x96")
+"""How a bundle begins; those of earlier releases have no types."""
 TEXT: Final = b"text"
 _EXACT: Final = 2.0**53
 _MOST_PLANS: Final = 64
+_NARROW: Final = {kind: name for kind, name in NAMES.items() if name not in WIDE}
 
 
 class Bundle(msgspec.Struct, frozen=True, array_like=True):
     """Rows of an Arrow batch: columns of numbers side by side, of which `whole` are integers; the rest as a stream.
 
-    Of `bare` columns nothing but the name is kept.
+    Of `bare` columns nothing but the name is kept. `types` are those of numbers that are not the widest of their kind.
     """
 
     names: list[str]
@@ -30,18 +32,20 @@ class Bundle(msgspec.Struct, frozen=True, array_like=True):
     rest: bytes
     bare: Sequence[str]
     rows: int
+    types: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
     """Which columns of a batch come out of its block, from which places, which of them are integers, and the rest.
 
-    `written` are the names of the first two, encoded.
+    `written` are the names of the first two, encoded, and so are the `types`.
     """
 
     own: list[str]
     whole: list[str]
     written: tuple[msgspec.Raw, msgspec.Raw]
+    types: msgspec.Raw
     rest: list[str]
     places: NDArray[np.int64] | slice
     integers: NDArray[np.int64]
@@ -81,7 +85,7 @@ def _encoded(
 ) -> bytes:
     rest = stream(columns.taken(plan.rest, rows)) if plan.rest else b""
     octets = cast("bytes", chosen.reshape(-1).view(np.uint8).data)  # written all the same, without a copy
-    return msgspec.msgpack.encode((*plan.written, octets, rest, bare, len(rows)))  # a Bundle
+    return msgspec.msgpack.encode((*plan.written, octets, rest, bare, len(rows), plan.types))  # a Bundle
 
 
 _PLANS: Final[dict[tuple[str, ...], _Planned]] = {}
@@ -111,6 +115,7 @@ def _planned(names: Sequence[str], columns: BatchColumns, held: Sequence[str]) -
         own,
         whole,
         (msgspec.Raw(msgspec.msgpack.encode(own)), msgspec.Raw(msgspec.msgpack.encode(whole))),
+        msgspec.Raw(msgspec.msgpack.encode({name: _NARROW[kind[name]] for name in own if kind[name] in _NARROW})),
         rest,
         slice(None) if in_order else places,
         np.array([at[name] for name in whole], np.int64),

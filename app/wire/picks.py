@@ -8,10 +8,11 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.wire.arrow import STREAM_MAGIC
-from app.wire.batches import BatchColumns
+from app.wire.batches import NAMES, WIDE, BatchColumns
 from app.wire.bundles import BUNDLE, TEXT, Bundle, bundled, stream
 from app.wire.cells import Cells
 from app.wire.excerpt import excerpt, values_of
@@ -32,11 +33,15 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 
 
 class Picks(msgspec.Struct, frozen=True):
-    """Columns of equal length; `text` says that all are CSV cells, `cells` names those that are if not all."""
+    """Columns of equal length; `text` says that all are CSV cells, `cells` names those that are if not all.
+
+    `types` are what Arrow calls those of columns that have one.
+    """
 
     text: bool
     columns: Values
     cells: list[str] = []
+    types: dict[str, str] = {}
 
 
 def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
@@ -46,8 +51,14 @@ def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
         return Picks(table.text, table.columns.picked(wanted, rows))
     raw = {name: table.columns[name] for name in wanted}
     if _all_arrow(raw):
-        return Picks(table.text, _of_arrow(raw, rows))
+        types = {} if table.text else {name: _type(column) for name, column in raw.items()}
+        return Picks(table.text, _of_arrow(raw, rows), types=types)
     return Picks(table.text, {name: _taken(column, rows) for name, column in raw.items()})
+
+
+def _type(column: Any) -> str:
+    """Name the type of an Arrow column or field."""
+    return NAMES.get(column.type.id) or str(column.type)
 
 
 def _all_arrow(raw: dict[str, Any]) -> bool:
@@ -100,7 +111,7 @@ def packed(picks: Picks) -> bytes:
 
 def _cut(picks: Picks) -> bytes:
     safe = {name: [_safe(value) for value in values] for name, values in picks.columns.items()}
-    return msgspec.msgpack.encode(Picks(picks.text, safe, picks.cells), enc_hook=str)
+    return msgspec.msgpack.encode(Picks(picks.text, safe, picks.cells, picks.types), enc_hook=str)
 
 
 def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *, bare: Sequence[str] = ()) -> bytes:
@@ -113,7 +124,7 @@ def packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *, 
         return payload
     picks = picked(table, names, rows.tolist())
     nothing: Values = {name: [None] * len(rows) for name in bare}
-    return _cut(Picks(picks.text, {**picks.columns, **nothing}))
+    return _cut(Picks(picks.text, {**picks.columns, **nothing}, types=picks.types))
 
 
 def _packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *, bare: Sequence[str]) -> bytes:
@@ -124,7 +135,7 @@ def _packed_rows(table: Table, names: Sequence[str], rows: NDArray[np.int64], *,
     if bare or isinstance(table.columns, RowColumns) or not raw or not _all_arrow(raw):
         picks = picked(table, names, places)
         nothing: Values = {name: [None] * len(places) for name in bare}
-        return packed(Picks(picks.text, {**picks.columns, **nothing}))
+        return packed(Picks(picks.text, {**picks.columns, **nothing}, types=picks.types))
     return stream(_batch(raw, places), text=table.text)
 
 
@@ -133,7 +144,8 @@ def unpacked(payload: bytes) -> Picks:
     if payload.startswith(STREAM_MAGIC):
         table = pa.ipc.open_stream(payload).read_all()
         text = (table.schema.metadata or {}).get(TEXT) == b"1"
-        return Picks(text, {name: values_of(table.column(n)) for n, name in enumerate(table.schema.names)})
+        types = {} if text else {field.name: _type(field) for field in table.schema}
+        return Picks(text, {name: values_of(table.column(n)) for n, name in enumerate(table.schema.names)}, types=types)
     if payload.startswith(BUNDLE):
         return _opened(msgspec.msgpack.decode(payload, type=Bundle))
     return msgspec.msgpack.decode(payload, type=Picks)
@@ -141,16 +153,20 @@ def unpacked(payload: bytes) -> Picks:
 
 def _opened(bundle: Bundle) -> Picks:
     columns: Values = {}
+    double, integer = WIDE
+    whole = set(bundle.whole)
+    types = {name: integer if name in whole else double for name in bundle.names} | dict(bundle.types)
     if bundle.names:
-        whole = set(bundle.whole)
         for name, values in zip(
             bundle.names, np.frombuffer(bundle.doubles).reshape(len(bundle.names), -1), strict=True
         ):
             columns[name] = (values.astype(np.int64) if name in whole else values).tolist()
     if bundle.rest:
-        columns |= unpacked(bundle.rest).columns
+        rest = unpacked(bundle.rest)
+        columns |= rest.columns
+        types |= rest.types
     columns |= {name: [None] * bundle.rows for name in bundle.bare}
-    return Picks(text=False, columns=columns)
+    return Picks(text=False, columns=columns, types=types)
 
 
 def read_cells(values: Sequence[Any]) -> list[Any]:

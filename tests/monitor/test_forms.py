@@ -31,6 +31,18 @@ def test_text_is_told_from_values() -> None:
     assert forms(Sample(np.zeros(0, np.uint64), {}), secret=frozenset()) == AS_COUNTED
 
 
+def test_times_are_no_text_although_they_travel_as_such() -> None:
+    """What Arrow calls a time is none of its category's text; a category by any index is; conversions drop the type."""
+    came = Sample(
+        np.arange(2, dtype=np.uint64),
+        {"when": ["2026-01-01T00:00:00", None], "kind": ["a", "b"], "word": ["a", None], "x": [0.5, 1.0]},
+        types={"when": "timestamp[us]", "kind": "dictionary<values=string, indices=int32, ordered=0>", "x": "float"},
+    )
+    assert forms(came, secret=frozenset()).textual == frozenset({"kind", "word"})
+    tasks = [Task(0, "expect_column_values_to_be_between", {"column": "x"})]
+    assert as_counted(came, tasks).types == {name: came.types[name] for name in ("when", "kind")}
+
+
 def test_cells_that_pandas_reads_as_values_are_no_text() -> None:
     """One word among the cells of a column keeps all of them text."""
     found = forms(sample(CELLS, cells=frozenset(CELLS)), secret=frozenset())

@@ -247,6 +247,49 @@ def test_integers_beyond_doubles_are_kept() -> None:
     assert [value and value.isoformat() for value in found["when"]] == [None] + ["1970-01-01T00:00:00+00:00"] * 2
 
 
+@pytest.mark.parametrize("count", [3, MANY + 10])
+def test_columns_keep_the_types_that_they_came_with(count: int) -> None:
+    """Of Arrow and Parquet, in every form of a part, until a part of another type or of none joins them."""
+    table = pa.table(
+        {
+            "timestamp": pa.array(range(1000, 1000 + count)),
+            "x": pa.array(np.arange(count), pa.float32()),
+            "c": pa.array([f"c{n}" for n in range(count)]).dictionary_encode(),
+            "small": pa.array([n % 9 for n in range(count)], pa.int16()),
+            "gaps": pa.array([n if n % 2 else None for n in range(count)], pa.int32()),
+            "when": pa.array([0] * count, pa.timestamp("ns", "UTC")),
+        }
+    )
+    watched = replace(WATCHED, named=Named(frozenset(table.column_names)))
+    parquet, sink = io.BytesIO(), io.BytesIO()
+    pq.write_table(table, parquet)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    text = table.drop_columns(["when"]).to_pandas().to_csv(index=False).encode()
+    parts: list[Part] = []
+    for kind, octets in (("arrow.stream", sink.getvalue()), ("parquet", parquet.getvalue())):
+        read = decode(octets, f"application/vnd.apache.{kind}")
+        arrival = arrive(read, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
+        parts += Reservoirs(count).offered(watched, read, arrival, batch_id=kind)
+    sample = merged(watched, parts, size=2 * count)
+    assert sample.types == {field.name: str(field.type) for field in table.schema}
+    again = merged(watched, [whole(sample, version="default", start_us=0)], size=2 * count)
+    assert (again.types, len(again)) == (sample.types, 2 * count)
+    assert again.columns["x"] == sample.columns["x"]
+    bare = {name: column for name, column in zip(table.column_names, table.columns, strict=True) if name != "gaps"}
+    wide = pa.table(bare | {"small": pa.array(range(count), pa.int64())})
+    read = decode(_arrow({name: wide[name] for name in wide.column_names}), "application/vnd.apache.arrow.stream")
+    arrival = arrive(read, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
+    other = Reservoirs(count).offered(watched, read, arrival, batch_id="wide")
+    mixed = merged(watched, [*parts, *other], size=3 * count).types
+    assert mixed == {name: kind for name, kind in sample.types.items() if name != "small"}
+    read = decode(text, "text/csv")
+    arrival = arrive(read, Configuration().clockwork(), now_us=HOUR_US, version=None, backfill=True)
+    cells = Reservoirs(count).offered(watched, read, arrival, batch_id="csv")
+    assert set(merged(watched, [*parts, *cells], size=3 * count).types) == {"when"}
+    assert merged(watched, cells, size=count).types == {}
+
+
 def test_cells_of_csv_stay_cells_until_other_formats_join_them() -> None:
     """They are kept as they stand and named; beside JSON the cells of a numeric feature are read as numbers."""
     table = decode(b"timestamp,x,c\n1000,1.5,7\n1001,oops,\n1002,,b\n1003,12,c\n", "text/csv")

@@ -1,5 +1,7 @@
 """The process that validates, with all that can happen to it."""
 
+import datetime as dt
+import decimal
 import os
 import signal
 import subprocess
@@ -10,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pandas as pd
 import psutil
+import pyarrow as pa
 import pytest
 
 from app.quality.forms import FORMS
 from app.quality.frame import frame_of
-from app.quality.job import Answer, Task
+from app.quality.job import Answer, Job, Task
 from app.quality.process import Bounds, Examiner, GoneError
 from quality.direct import direct
 from quality.dirty import frame, rows
@@ -153,6 +158,48 @@ def test_cells_are_read_as_pandas_reads_csv(examiner: Examiner) -> None:
     ]
     assert [one.success for one in ask(examiner, columns, *tasks, cells=["i", "b"])] == [True, True]
     assert [one.success for one in ask(examiner, columns, *tasks)] == [False, False]
+
+
+def test_columns_have_the_types_that_they_came_with(examiner: Examiner) -> None:
+    """A frame is what Arrow makes of the table: singles, small integers, times, dates, decimals, categories."""
+    moment = dt.datetime(2026, 1, 2, 3, 4, 5, 600, dt.UTC)
+    table = pa.table(
+        {
+            "single": pa.array([0.3, None, float("nan")], pa.float32()),
+            "small": pa.array([1, 2, 3], pa.int8()),
+            "holes": pa.array([1, None, 3], pa.int32()),
+            "wide": pa.array([2**64 - 1, 0, 1], pa.uint64()),
+            "nothing": pa.array([None] * 3, pa.float64()),
+            "void": pa.nulls(3),
+            "silent": pa.array([None] * 3, pa.large_string()),
+            "truth": pa.array([True, None, False]),
+            "local": pa.array(
+                [moment.replace(tzinfo=None), None, moment.replace(year=1, tzinfo=None)], pa.timestamp("us")
+            ),
+            "zoned": pa.array([moment, None, moment], pa.timestamp("ms", "America/New_York")),
+            "day": pa.array([moment.date(), None, moment.date()], pa.date32()),
+            "clock": pa.array([moment.time(), None, moment.time()], pa.time64("us")),
+            "price": pa.array([decimal.Decimal("1.10"), None, decimal.Decimal(3)], pa.decimal128(9, 2)),
+            "kind": pa.array(["a", None, "b"]).dictionary_encode(),
+            "octets": pa.array([b"\xff", None, b""]),
+        }
+    )
+    types = {field.name: str(field.type) for field in table.schema}
+    columns = {name: table[name].to_pylist() for name in types}
+    wanted = table.to_pandas()
+    sent = msgspec.msgpack.decode(
+        msgspec.msgpack.encode(Job(columns, [], values=False, deadline_s=1.0, types=types)), type=Job
+    )
+    for given in (columns, sent.columns):
+        pd.testing.assert_frame_equal(frame_of(given, (), sent.types), wanted)
+    assert frame_of({"x": ["a", 1]}, (), {"x": "float"})["x"].tolist() == ["a", 1]
+    assert frame_of({"x": [[1], [2]]}, (), {"x": "list<item: int64>", "y": "int64"})["x"].tolist() == [[1], [2]]
+    tasks: list[tuple[str, dict[str, Any]]] = [
+        ("expect_column_values_to_be_of_type", {"column": "single", "type_": "float32"}),
+        ("expect_column_values_to_be_between", {"column": "local", "min_value": "0001-01-01T00:00:00"}),
+        ("expect_column_values_to_be_null", {"column": "nothing"}),
+    ]
+    assert [(one.success, one.error) for one in ask(examiner, columns, *tasks, types=types)] == [(True, None)] * 3
 
 
 def test_values_are_shown_only_when_asked_for(examiner: Examiner) -> None:
