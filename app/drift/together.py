@@ -52,12 +52,14 @@ class Together:
             low = np.flatnonzero(hashes <= self._bound)
         room = slice(self._held, self._held + len(low))
         self._hashes[room] = hashes[low]
-        self._store[self._places, room] = values[:, low] + 0.0
+        taken = values if len(low) == len(hashes) else values.take(low, axis=1)
+        for place, own in zip(self._places.tolist(), taken, strict=True):
+            np.add(own, 0.0, out=self._store[place, room])
         self._held = room.stop
 
     def _prune(self) -> None:
         """Drop all but the rows with the smallest hashes."""
-        kept = np.argpartition(self._hashes[: self._held], self._cap - 1)[: self._cap]
+        kept = np.sort(np.argpartition(self._hashes[: self._held], self._cap - 1)[: self._cap])
         self._hashes[: self._cap] = self._hashes[kept]
         for place in self._places:
             self._store[place, : self._cap] = self._store[place, kept]

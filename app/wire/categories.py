@@ -81,16 +81,21 @@ def _words(dictionary: Any, *, text: bool) -> list[Word]:
         inner = categories_of_array(dictionary, text=text)
         return [int(code) if code < 0 else inner.categories[code] for code in inner.codes]
     if is_bytes(dictionary.type):
-        spell: Callable[[Any], Word] | None = (
-            (lambda cell: BOOLEANS.get(cell.strip(BLANKS).lower(), cell)) if text else str
-        )
         values = as_text(dictionary).to_pylist()
+        spell: Callable[[Any], Word] | None = (
+            (lambda cell: BOOLEANS.get(cell.strip(BLANKS).lower(), cell)) if text and _may_be_booleans(values) else str
+        )
     else:
         spell = speller(dictionary.type)
         values = plain_values(dictionary) if spell is not None else [None] * len(dictionary)
     if spell is None:
         return [INVALID_CODE if valid.as_py() else NULL_CODE for valid in dictionary.is_valid()]
     return [NULL_CODE if value is None else spell(value) for value in values]
+
+
+def _may_be_booleans(words: list[str | None]) -> bool:
+    said = "\n".join(filter(None, words)).lower()
+    return any(boolean in said for boolean in BOOLEANS)
 
 
 def speller(kind: pa.DataType) -> Callable[[Any], Word] | None:
@@ -167,6 +172,10 @@ def _float_word(value: float) -> Word:
 def _column(words: Sequence[Word], codes: NDArray[np.int64]) -> CategoricalColumn:
     """Give each distinct text one code; texts that no row holds are left out."""
     used = np.bincount(codes + 1, minlength=len(words) + 1)[1:] > 0
+    if used.all() and len(set(words)) == len(words):
+        plain = tuple(text for text in words if isinstance(text, str))
+        if len(plain) == len(words):
+            return CategoricalColumn(codes.astype(np.int32), plain)
     known: dict[str, int] = {}
     recoded = np.full(len(words) + 1, NULL_CODE, np.int32)
     for code in np.flatnonzero(used):

@@ -23,6 +23,8 @@ HEADER_LOOKS: Final = (1 << 14, HEADER_BYTES)
 LOOKS: Final = 2
 COLUMN: Final = re.compile(r"In CSV column #([0-9]+): ")
 
+Octets = bytes | memoryview
+
 
 def header(head: bytes) -> list[str]:
     """Read the first line that is not blank as lawful, distinct names."""
@@ -48,7 +50,7 @@ def header(head: bytes) -> list[str]:
     return names
 
 
-def _open(text: bytes, width: int, *, headed: bool, ragged: list[int], doubles: Collection[int]) -> Any:
+def _open(text: Octets, width: int, *, headed: bool, ragged: list[int], doubles: Collection[int]) -> Any:
     """Read UTF-8 cells, noting the row number, from 0, of every line of another width.
 
     `doubles` are columns to be read as numbers; a cell that is none ends the reading.
@@ -104,7 +106,7 @@ def table_of_csv(body: bytes, *, numbers: Collection[str] = ()) -> Table:
     return table_of_lines(ended, names, doubles=doubles, headed=True)
 
 
-def table_of_lines(text: bytes, names: list[str], *, doubles: set[int], headed: bool) -> Table:
+def table_of_lines(text: Octets, names: list[str], *, doubles: set[int], headed: bool) -> Table:
     """Make a table of whole lines, the first of them the header or not.
 
     Columns at the places in `doubles` are read as numbers; one that holds something else is taken out of them.
@@ -126,7 +128,7 @@ def table_of_lines(text: bytes, names: list[str], *, doubles: set[int], headed: 
 
 
 def _look(
-    text: bytes, width: int, doubles: set[int], *, headed: bool
+    text: Octets, width: int, doubles: set[int], *, headed: bool
 ) -> tuple[list[pa.RecordBatch], list[int], set[int]]:
     """Read all rows; gives them, the refused ones, and a column of doubles that holds something else."""
     ragged: list[int] = []
@@ -140,5 +142,5 @@ def _look(
     return batches, ragged, set()
 
 
-def _texts(text: bytes, width: int, *, headed: bool) -> pa.RecordBatch:
+def _texts(text: Octets, width: int, *, headed: bool) -> pa.RecordBatch:
     return _look(text, width, set(), headed=headed)[0][0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.wire.csvcuts import last_cut
-from app.wire.csvrows import HEADER_BYTES, header, table_of_lines
+from app.wire.csvrows import HEADER_BYTES, Octets, header, table_of_lines
 from app.wire.faults import undecodable
 from app.wire.sources import Plain
 from app.wire.table import Table
@@ -58,19 +58,18 @@ class CsvFile:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _table(self, block: tuple[bytes, bool]) -> Table:
+    def _table(self, block: tuple[Octets, bool]) -> Table:
         """Read a block; columns of doubles that hold something else are read as text from now on."""
         text, headed = block
         return table_of_lines(text, self._names, doubles=self._doubles, headed=headed)
 
-    def _blocks(self, plain: Plain) -> Iterator[tuple[bytes, bool]]:
+    def _blocks(self, plain: Plain) -> Iterator[tuple[Octets, bool]]:
         """Cut the file into blocks of whole rows, and say which of them begins with the header."""
         rest, headed, more = b"", True, bool(self._names)
         while more:
             size = max(self._block, len(rest))
-            part = plain.read(size)
-            more = len(part) == size
-            text = rest + part
+            text = plain.read(size, behind=rest)
+            more = len(text) == size + len(rest)
             self.consumed = plain.consumed
             if headed:
                 text = text.removeprefix(codecs.BOM_UTF8)
@@ -79,14 +78,16 @@ class CsvFile:
             if len(rest) > LARGEST_BLOCK:
                 raise undecodable(f"a row of the CSV takes more than {LARGEST_BLOCK} bytes")
             if cut:
-                yield _framed(text[:cut]), headed
+                yield _framed(text, cut), headed
                 headed = False
 
 
-def _framed(text: bytes) -> bytes:
-    """End the last row, and keep the reader from taking the first letter for a byte order mark."""
-    ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
-    return b"\n" + ended if ended.startswith(codecs.BOM_UTF8) else ended
+def _framed(text: bytes, cut: int) -> Octets:
+    """Give rows of which the last has an end; the reader is kept from taking the first letter for a byte order mark."""
+    ended = text.endswith((b"\n", b"\r"), 0, cut)
+    if ended and not text.startswith(codecs.BOM_UTF8):
+        return memoryview(text)[:cut]
+    return b"\n" * text.startswith(codecs.BOM_UTF8) + text[:cut] + b"\n" * (not ended)
 
 
 def _readers() -> int:

@@ -16,6 +16,7 @@ LONGEST: Final = 35
 BLOCK_ROWS: Final = 65_536
 OFFSET: Final = 6
 FRACTION_DIGITS: Final = 9
+MOST_DIGITS: Final = 18
 DIGITS: Final = (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18)
 MARKS: Final = ((4, b"-"), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":"))
 
@@ -35,13 +36,27 @@ def read_times(text: Any) -> Readings:
     readings = Readings(np.zeros(rows, np.int64), np.zeros(rows, np.bool_), np.zeros(rows, np.bool_))
     starts, octets = _buffers(text)
     lengths = np.diff(starts)
-    for length in np.unique(lengths).tolist():
+    found = np.unique(lengths).tolist()
+    for length in found:
         if SHORTEST <= length <= LONGEST:
             every = np.flatnonzero(lengths == length)
             for which in np.array_split(every, len(every) // BLOCK_ROWS + 1):
-                letters = octets[starts[which][:, None] + np.arange(length)]
+                if len(found) == 1:
+                    letters = octets[starts[which[0]] : starts[which[-1] + 1]].reshape(-1, length)
+                else:
+                    letters = octets[starts[which][:, None] + np.arange(length)]
                 _read_length(letters, which, readings)
     return readings
+
+
+def read_digits(text: Any) -> Integers | None:
+    """Read a large_string array without nulls whose texts are all digits, equally many; None when they are not."""
+    starts, octets = _buffers(text)
+    length = int(starts[1] - starts[0]) if len(text) else 0
+    if not 0 < length <= MOST_DIGITS or (np.diff(starts) != length).any():
+        return None
+    letters = octets[starts[0] : starts[-1]].reshape(-1, length)
+    return number(letters, 0, length) if all_digits(letters).all() else None
 
 
 def _buffers(text: Any) -> tuple[Integers, Bytes]:

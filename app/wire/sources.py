@@ -73,18 +73,18 @@ class Plain:
         """Bytes of the file itself read so far."""
         return 0 if self.closed else int(self._raw.tell())
 
-    def read(self, size: int) -> bytes:
-        """Read so many bytes, fewer only at the end, and none once it is closed."""
+    def read(self, size: int, *, behind: bytes = b"") -> bytes:
+        """Read so many bytes, fewer only at the end, and none once it is closed; give them with those before them."""
         with self._busy:
-            return b"" if self.closed else self._read(size)
+            return behind if self.closed else self._read(size + len(behind), behind)
 
-    def _read(self, size: int) -> bytes:
-        parts = [self._ready]
-        held = len(self._ready)
+    def _read(self, size: int, behind: bytes) -> bytes:
+        parts = [behind, self._ready] if behind else [self._ready]
+        held = len(behind) + len(self._ready)
         while held < size and (part := self._some(size - held)):
             parts.append(part)
             held += len(part)
-        plain = b"".join(parts)
+        plain = b"".join(filter(None, parts))
         self._ready = plain[size:]
         return plain[:size]
 

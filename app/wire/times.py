@@ -14,7 +14,7 @@ from app.wire.epochs import in_years, read_doubles, read_each, read_integers
 from app.wire.flat import decoded, flat
 from app.wire.localtime import to_utc
 from app.wire.numbers import null_state
-from app.wire.rfc3339 import Readings, read_times
+from app.wire.rfc3339 import Readings, read_digits, read_times
 from app.wire.table import RawColumn
 from app.wire.text import as_text, is_bytes, trimmed
 
@@ -120,6 +120,9 @@ def _of_integers(raw: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 def _of_text(text: Any) -> Readings:
     """Read text without nulls: RFC 3339 first, numbers after that."""
+    digits = read_digits(text)
+    if digits is not None:
+        return Readings(*read_integers(digits), np.zeros(len(text), np.bool_))
     readings = read_times(text)
     rest = np.flatnonzero(~readings.known)
     if len(rest):

@@ -260,3 +260,19 @@ def test_seconds_as_doubles(number: float, digits: int) -> None:
     size = abs(Decimal(repr(value)))
     exact = Decimal(repr(value)) * (10**6 if size < 10**11 else 10**3)
     assert read([value]).us.tolist() == [math.floor(exact)]
+
+
+@given(st.integers(1, 20).flatmap(lambda n: st.lists(st.text("0123456789", min_size=n, max_size=n), min_size=1)))
+def test_digits_beside_each_other(texts: list[str]) -> None:
+    """Numbers of equally many digits are read at once, and mean what each means beside one of another length."""
+    together, apart = read(pa.array(texts)), read(pa.array([*texts, "1", ""]))
+    assert (together.us == apart.us[:-2]).all()
+    assert (together.state == apart.state[:-2]).all()
+
+
+@given(st.lists(st.sampled_from([one for one in READABLE if len(one) == 20] + ["x" * 20]), min_size=1))
+def test_times_beside_each_other(texts: list[str]) -> None:
+    """So are times of equally many letters."""
+    together, apart = read(pa.array(["skipped", *texts])[1:]), read(pa.array([*texts, ""]))
+    assert (together.us == apart.us[:-1]).all()
+    assert (together.state == apart.state[:-1]).all()
