@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,6 +31,7 @@ INFERENCE_ROWS: Final = 10_000
 NUMERIC_SHARE: Final = 0.9
 WINDOW_MEMORY: Final = 96 * 2**20
 MOST_WINDOWS: Final = 100_000
+COUNTERS: Final = 2
 _FOREVER_US: Final = 2**62
 
 Progress = Callable[[int], None]
@@ -105,7 +107,10 @@ class BaselineRows:
         together = max(1, WINDOW_MEMORY // (8 * total))
         for first in range(0, max(1, len(starts)), together):
             portions = spill.portions() if spill is not None and spill.whole else self._portions()
-            yield _count_some(tally, starts[first : first + together], portions, first=first == 0)
+            with ThreadPoolExecutor(COUNTERS, thread_name_prefix="count") as side:
+                found = _ahead(portions, side)
+                counted = _count_some(tally, starts[first : first + together], found, first=first == 0, side=side)
+            yield counted
 
     def _portions(self) -> Iterator[Portion]:
         """Read the file, and of it what counts."""
@@ -153,6 +158,8 @@ class BaselineRows:
 
     def _discover(self, table: Table) -> list[str]:
         """Note the columns that the first rows did not have; their values count as numbers."""
+        if self._kinds.keys() | self._steering >= table.columns.keys():
+            return []
         late = [name for name in self._names(table) if name not in self._kinds]
         for name in late:
             self._kinds[name] = (Kind.NUMERIC, Role.FEATURE)
@@ -170,7 +177,17 @@ class BaselineRows:
             )
 
 
-def _count_some(tally: Tally, wanted: Starts, portions: Iterable[Portion], *, first: bool) -> WindowCounts:
+def _ahead(portions: Iterator[Portion], side: Executor) -> Iterator[Portion]:
+    """Read each portion while the one before it is counted."""
+    coming = side.submit(next, portions, None)
+    while (portion := coming.result()) is not None:
+        coming = side.submit(next, portions, None)
+        yield portion
+
+
+def _count_some(
+    tally: Tally, wanted: Starts, portions: Iterable[Portion], *, first: bool, side: Executor
+) -> WindowCounts:
     layout = tally.layout
     counts = np.zeros((len(wanted), layout.total), np.int64)
     sums = np.zeros((len(wanted), len(layout.features)))
@@ -180,12 +197,12 @@ def _count_some(tally: Tally, wanted: Starts, portions: Iterable[Portion], *, fi
         present = np.unique(portion.starts[mine])
         places = np.where(mine, np.searchsorted(present, portion.starts), -1)
         if first:
-            delta = tally.add(portion.columns, places, len(present), block=portion.block)
+            delta = tally.add(portion.columns, places, len(present), block=portion.block, side=side)
         else:
             chosen = np.flatnonzero(mine)
             some = {name: column.take(chosen) for name, column in portion.columns.items()}
             block = None if portion.block is None else portion.block.take(chosen)
-            delta = count(layout, some, places[chosen], len(present), block=block)
+            delta = count(layout, some, places[chosen], len(present), block=block, side=side)
         at = np.searchsorted(wanted, present)
         counts[at] += delta.counts
         with np.errstate(over="ignore", invalid="ignore"):
