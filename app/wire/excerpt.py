@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.errors import TooLarge
 from app.wire.categories import plain_values
 from app.wire.flat import flat, is_plain
-from app.wire.text import is_bytes
+from app.wire.text import as_text, is_bytes
 
 MOST: Final = 32 << 20
 """Bytes that the words of dictionaries may take when written out for each row."""
@@ -90,7 +90,9 @@ def values_of(column: Any) -> list[Any]:
         return [None if code is None else words[code] for code in column.indices.to_pylist()]
     if any(test(kind) for test in _MOMENTS):
         return list(plain_values(column))
-    if pa.types.is_duration(kind) and kind.unit == "ns":
+    if is_bytes(kind):
+        column = as_text(column)  # as which they are counted
+    elif pa.types.is_duration(kind) and kind.unit == "ns":
         column = pc.cast(column, pa.duration("us"), safe=False)
     try:
         values: list[Any] = (flat(column) if _is_odd(column.type) else column).to_pylist()

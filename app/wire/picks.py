@@ -18,6 +18,7 @@ from app.wire.excerpt import excerpt, values_of
 from app.wire.jsonrows import RowColumns
 from app.wire.numbers import number
 from app.wire.table import Table
+from app.wire.text import is_bytes
 
 Values = dict[str, list[Any]]
 
@@ -56,8 +57,11 @@ def picked(table: Table, names: Iterable[str], rows: Sequence[int]) -> Picks:
 
 
 def _type(column: Any) -> str:
-    """Name the type of an Arrow column or field."""
-    return NAMES.get(column.type.id) or str(column.type)
+    """Name the type of an Arrow column or field; bytes are read as text."""
+    kind = column.type
+    if is_bytes(kind) and not pa.types.is_string(kind):
+        kind = pa.large_string()
+    return NAMES.get(kind.id) or str(kind)
 
 
 def _all_arrow(raw: dict[str, Any]) -> bool:

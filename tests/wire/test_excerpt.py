@@ -15,7 +15,10 @@ from app.wire.table import Table
 
 KINDS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "views": (pa.array(["a", None, "long enough for a view"], pa.string_view()), ["a", None, "long enough for a view"]),
-    "octets": (pa.array([b"a", None], pa.binary_view()), [b"a", None]),
+    "octets": (pa.array([b"a", None, b"\xff"]), ["a", None, "\ufffd"]),
+    "few octets": (pa.array([b"ab", None], pa.binary(2)), ["ab", None]),
+    "views of octets": (pa.array([b"a", None], pa.binary_view()), ["a", None]),
+    "words of octets": (pa.array([b"a", None]).dictionary_encode(), ["a", None]),
     "runs": (pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array(["a", None])), ["a", None]),
     "words": (pa.array(["a", None]).dictionary_encode(), ["a", None]),
     "null word": (pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), pa.array(["a", None])), ["a", None]),
