@@ -1,7 +1,7 @@
 """Rows of an Arrow batch as bytes: its numbers side by side, the rest as a stream."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -11,11 +11,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.drift.columns import Block
-from app.wire.batches import INTEGERS, BatchColumns
+from app.wire.batches import INTEGERS, NAMES, WIDE, BatchColumns
 
-BUNDLE: Final = b"\x96"
+BUNDLE: Final = (b"\x97", b"\x96")
+"""How a bundle begins; those of earlier releases have no types."""
 TEXT: Final = b"text"
 _EXACT: Final = 2.0**53
+_NARROW: Final = {kind: name for kind, name in NAMES.items() if name not in WIDE}
 _MOST_PLANS: Final = 64
 _MOST_HEADS: Final = 8
 _MANY: Final = 4
@@ -30,7 +32,7 @@ _Pieces = tuple[Any, ...]
 class Bundle(msgspec.Struct, frozen=True, array_like=True):
     """Rows of an Arrow batch: columns of numbers side by side, of which `whole` are integers; the rest as a stream.
 
-    Of `bare` columns nothing but the name is kept.
+    Of `bare` columns nothing but the name is kept. `types` are those of numbers that are not the widest of their kind.
     """
 
     names: list[str]
@@ -39,6 +41,7 @@ class Bundle(msgspec.Struct, frozen=True, array_like=True):
     rest: bytes
     bare: Sequence[str]
     rows: int
+    types: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +49,7 @@ class _Plan:
     """Where the columns of a batch are taken from: the first from these places of its block, whole ones at `integers`.
 
     `longs` are integers that the block lacks, the `rest` goes as a stream. `head` are the names of the first two,
-    encoded.
+    encoded, and so are the `types`.
     """
 
     own: list[str]
@@ -54,6 +57,7 @@ class _Plan:
     longs: list[str]
     rest: list[str]
     head: bytes
+    types: bytes
     places: NDArray[np.int64] | slice
     integers: NDArray[np.int64]
 
@@ -88,6 +92,7 @@ def bundled(columns: BatchColumns, names: Sequence[str], rows: NDArray[np.int64]
             *rest,
             msgspec.msgpack.encode(bare) if bare else _NO_NAMES,
             _OCTETS.pack(_COUNT_MARK, len(rows)),
+            plan.types,
         )
     )
 
@@ -161,7 +166,8 @@ def _planned(names: Sequence[str], columns: BatchColumns, held: Sequence[str], *
         whole,
         longs,
         rest,
-        BUNDLE + msgspec.msgpack.encode(own + longs) + msgspec.msgpack.encode(whole + longs),
+        BUNDLE[0] + msgspec.msgpack.encode(own + longs) + msgspec.msgpack.encode(whole + longs),
+        msgspec.msgpack.encode({name: _NARROW[kind[name]] for name in own + longs if kind[name] in _NARROW}),
         slice(None) if in_order else places,
         np.array([at[name] for name in whole], np.int64),
     )
@@ -177,15 +183,19 @@ def _rest(columns: BatchColumns, names: list[str], rows: NDArray[np.int64]) -> _
 
 
 def _head(schema: Any) -> Any:
-    """Write the schema of a stream, or give it as it was written last; None with dictionaries, which come after it."""
+    """Write the schema of a stream, or give it as it was written last; None where more than it may precede the rows."""
     for known, head in tuple(_HEADS):
         if known.equals(schema, check_metadata=True):
             return head
-    kinds = [str(kind) for kind in schema.types]
-    head = None if any("dictionary" in kind for kind in kinds) else schema.with_metadata({TEXT: b""}).serialize()
+    head = schema.with_metadata({TEXT: b""}).serialize() if all(map(_is_simple, schema.types)) else None
     _HEADS.append((schema, head))
     del _HEADS[:-_MOST_HEADS]
     return head
+
+
+def _is_simple(kind: Any) -> bool:
+    tests = (pa.types.is_primitive, pa.types.is_string, pa.types.is_large_string, pa.types.is_decimal)
+    return any(test(kind) for test in tests)
 
 
 def stream(batch: Any, *, text: bool = False) -> bytes:

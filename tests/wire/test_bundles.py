@@ -84,6 +84,22 @@ def test_what_is_no_number() -> None:
         assert found["t"] == pa.table(columns).take([2, 0, 1]).to_pydict()["t"]
 
 
+def test_what_was_strange_stays_so() -> None:
+    """A column that once held what a double rounds goes with the rest, and so does the next one after it."""
+    large, small = pa.array([2**53 + 1, 1]), pa.array([3, 1])
+    for first, second in ((large, small), (small, large), (large, large), (large, small)):
+        columns = {"a": first, "b": second, **doubles(2, seed=1)}
+        found = unpacked(packed_rows(decode(body(columns), KIND), ["f0", "a", "b"], np.array([0, 1]))).columns
+        assert (found["a"], found["b"]) == (first.to_pylist(), second.to_pylist())
+
+
+def test_bundles_tell_the_types_of_narrow_numbers() -> None:
+    """Those beside the doubles, too; Arrow's name of each."""
+    columns = {"when": pa.array([1, 2], pa.int32()), "wide": pa.array([1, 2]), **doubles(2, seed=1)}
+    found = unpacked(packed_rows(decode(body(columns), KIND), ["when", "wide", "f0"], np.array([1])))
+    assert found.types == {"when": "int32", "wide": "int64", "f0": "double"}
+
+
 def test_bytes_are_those_of_message_pack() -> None:
     """Read as the structure they are, whoever wrote it."""
     table = decode(body({"when": [1, 2], **doubles(2, seed=1)}), KIND)
