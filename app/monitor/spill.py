@@ -13,6 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.drift.columns import Block, CategoricalColumn, Column, NumericColumn
+from app.monitor.decimals import Decimals, Whole
 
 FREE_SHARE: Final = 2
 """The part of the free disk that may be filled, as a divisor."""
@@ -39,13 +40,17 @@ class Portion:
 
 
 class Spill:
-    """Portions in a file without a name, in order; beyond its room, or on a full disk, it gives them all up."""
+    """Portions in a file without a name, in order; beyond its room, or on a full disk, it gives them all up.
+
+    All comes back to the bit, but that a zero may lose its sign.
+    """
 
     def __init__(self, folder: Path, *, room: int) -> None:
         """Take at most `room` bytes, and no more than half of what the disk has free."""
         self._file: Any = None
         self._room = 0
         self._kept = 0
+        self._decimals = Decimals()
         with suppress(OSError):
             disk = os.statvfs(folder)
             self._room = min(room, disk.f_bavail * disk.f_frsize // FREE_SHARE)
@@ -73,7 +78,7 @@ class Spill:
         """Keep one more portion."""
         if self._file is None:
             return
-        arrays, head = _packed(portion)
+        arrays, head = _packed(portion, self._decimals)
         held = sum(array.nbytes for array in arrays)
         sizes = np.array([len(head), held], SIZES).tobytes()
         self._room -= len(sizes) + len(head) + held
@@ -101,13 +106,16 @@ class Spill:
             yield _unpacked(described, octets)
 
 
-def _packed(portion: Portion) -> tuple[list[NDArray[Any]], bytes]:
+def _packed(portion: Portion, decimals: Decimals) -> tuple[list[NDArray[Any]], bytes]:
     """Give the arrays of a portion, the widest first so that each lies aligned, and what to know of them."""
     arrays: Arrays = {("starts", ""): portion.starts, ("timed", ""): portion.timed}
     words: dict[str, tuple[str, ...]] = {}
-    block = portion.block
+    block, whole = portion.block, None
     if block is not None:
-        arrays["block", ""] = block.values
+        whole = decimals.whole(list(block.places), block.values) if _is_plain(block) else None
+        if whole is not None:
+            arrays["whole", ""] = whole.integers
+        arrays["block", ""] = block.values if whole is None else np.delete(block.values, whole.columns, axis=0)
     for name, column in portion.columns.items():
         if isinstance(column, CategoricalColumn):
             arrays["codes", name], words[name] = column.codes, column.categories
@@ -120,6 +128,7 @@ def _packed(portion: Portion) -> tuple[list[NDArray[Any]], bytes]:
         "arrays": [(*key, array.dtype.str, array.shape) for key, array in ordered],
         "words": words,
         "places": None if block is None else dict(block.places),
+        "whole": None if whole is None else (whole.columns, whole.scales),
     }
     return [np.ascontiguousarray(array) for _, array in ordered], orjson.dumps(described)
 
@@ -138,5 +147,23 @@ def _unpacked(described: dict[str, Any], octets: NDArray[np.uint8]) -> Portion:
         elif kind == "values":
             columns[name] = NumericColumn(array, arrays.get(("state", name)))
     places = described["places"]
-    block = None if places is None else Block(places, arrays["block", ""])
+    block = None if places is None else Block(places, _values(described, arrays))
     return Portion(arrays["starts", ""], arrays["timed", ""], columns, block)
+
+
+def _is_plain(block: Block) -> bool:
+    """Tell whether the rows of a block are its columns in the order of their names."""
+    return list(block.places.values()) == list(range(len(block.values)))
+
+
+def _values(described: dict[str, Any], arrays: Arrays) -> NDArray[np.float64]:
+    """Put the values of a block together."""
+    rest: NDArray[np.float64] = arrays["block", ""]
+    if described["whole"] is None:
+        return rest
+    whole = Whole(described["whole"][0], arrays["whole", ""], described["whole"][1])
+    values = np.empty((len(described["places"]), rest.shape[1]))
+    if len(rest):
+        values[np.delete(np.arange(len(values)), whole.columns)] = rest
+    whole.write(values)
+    return values

