@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,13 +15,22 @@ from app.drift.bloom import Bloom
 OTHER_BUCKETS: Final = 16
 LONGEST_CATEGORY: Final = 256
 HASH_SEED: Final = 0
+SHORT: Final = 64
 
 Hashes = NDArray[np.uint64]
 
 
 def category_hash(text: str) -> int:
     """xxh64 of the UTF-8 bytes, seed 0."""
+    return _short_hash(text) if len(text) <= SHORT else _hash(text)
+
+
+def _hash(text: str) -> int:
     return xxhash.xxh64_intdigest(text.encode("utf-8", "surrogatepass"), seed=HASH_SEED)
+
+
+# Batches bring the same words again and again.
+_short_hash = lru_cache(maxsize=16_384)(_hash)
 
 
 def may_have_a_bin(text: str) -> bool:
