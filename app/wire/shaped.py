@@ -32,7 +32,7 @@ class ShapedColumns(RowColumns):
         self.received = found.words.shape[1] if found.shape.numeric else len(next(iter(found.lists.values())))
         self._found = found
         self._names = dict.fromkeys(found.shape.names)
-        self._places = {name: place for place, name in enumerate(found.shape.numeric)}
+        self._places = found.shape.places
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:  # type: ignore[override] # made when asked for

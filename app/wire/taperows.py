@@ -6,30 +6,36 @@ A body is taken only when each of its parts is an array of objects that all have
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.wire import tape
 from app.wire.rowshape import Part, RowShape, StrangeError, Tags
-from app.wire.tape import Words, tape_of
+from app.wire.tape import Tape, Words, tape_of
 
 PART: Final = 1 << 18
 SPARES: Final = 2
+REMEMBERED: Final = 1 << 12
+"""Names of rows that are worth the memory."""
 _TRIES: Final = 32
+_SPARE_ROOM: Final = 1.05
 _BETWEEN: Final = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _BETWEEN_LINES: Final = re.compile(rb"\r?\n(?=\{)")
+_Word = TypeVar("_Word", np.uint64, np.uint8)
 _FAULTS: Final = (StrangeError, ValueError, TypeError, RuntimeError, IndexError)
 
 
 class _Desk:
-    """A parser and room for a part of a body, kept for the next one."""
+    """A parser, room for a part of a body, and what rows were like, kept for the next one."""
 
     def __init__(self, size: int) -> None:
         """Make room for so many bytes and the brackets around them."""
         import simdjson  # noqa: PLC0415 - 7 MB that only JSON bodies of some size need
 
         self.parser: Any = simdjson.Parser()
+        self.shape: RowShape | None = None
         self.size = size
         self.room = memoryview(bytearray(size + 2))
 
@@ -60,7 +66,7 @@ def rows_between(body: bytes, first: int, last: int, *, lines: bool = False) -> 
         return None
     desk = _desk()
     try:
-        return _joined(*_read(body, _spans(body, first, last + 1, lines=lines), desk, lines=lines))
+        return _read(body, first, last + 1, desk=desk, lines=lines).rows()
     except _FAULTS:
         return None
     finally:
@@ -75,22 +81,81 @@ def _desk() -> _Desk:
         return _Desk(PART)
 
 
-def _read(body: bytes, spans: Iterator[tuple[int, int]], desk: _Desk, *, lines: bool) -> tuple[RowShape, list[Part]]:
-    shape: RowShape | None = None
-    parts = []
-    for first, stop in spans:
+class _Gathered:
+    """Rows of one shape, part after part, as columns."""
+
+    def __init__(self, shape: RowShape, room: int) -> None:
+        """Make room for about so many rows."""
+        self.shape = shape
+        self._words = np.empty((len(shape.numeric), room), np.uint64)
+        self._tags: Tags | None = None
+        self._lists: list[list[Any]] = [[] for _ in shape.textual]
+        self._rows = 0
+
+    def add(self, part: Part) -> None:
+        """Add rows, of which nothing is needed afterwards."""
+        first, stop = self._rows, self._rows + len(part.words)
+        self._rows = stop
+        if stop > self._words.shape[1]:
+            self._words = _wider(self._words, 2 * stop)
+            self._tags = None if self._tags is None else _wider(self._tags, 2 * stop)
+        self._words[:, first:stop] = part.words.T
+        if part.tags is not None and self._tags is None:
+            self._tags = np.full(self._words.shape, tape.DOUBLE, np.uint8)
+        if self._tags is not None:
+            self._tags[:, first:stop] = tape.DOUBLE if part.tags is None else part.tags.T
+        for column, more in zip(self._lists, part.lists, strict=True):
+            column.extend(more)
+
+    def rows(self) -> Rows:
+        """Give what was added."""
+        whole = slice(None), slice(self._rows)
+        tags = None if self._tags is None else self._tags[whole]
+        return Rows(self.shape, self._words[whole], tags, dict(zip(self.shape.textual, self._lists, strict=True)))
+
+
+def _wider(held: NDArray[_Word], columns: int) -> NDArray[_Word]:
+    wider = np.empty((len(held), columns), held.dtype)
+    wider[:, : held.shape[1]] = held
+    return wider
+
+
+def _read(body: bytes, begin: int, end: int, *, desk: _Desk, lines: bool) -> _Gathered:
+    gathered: _Gathered | None = None
+    for first, stop in _spans(body, begin, end, lines=lines):
         text, rows = _between_commas(body[first:stop]) if lines else (memoryview(body)[first:stop], 0)
         array = (desk if len(text) <= desk.size else _Desk(len(text))).parsed(text)
         found = tape_of(array)
-        shape = RowShape.of(found) if shape is None else shape
-        part = shape.part(found, without=b"}" if lines else b"")
+        without = b"}" if lines else b""
+        if gathered is None:
+            shape, part = _first(found, desk.shape, without=without)
+            desk.shape = shape if len(shape.names) <= REMEMBERED else None
+            gathered = _Gathered(shape, _room(len(part.words), (end - begin) / (stop - first)))
+        else:
+            part = gathered.shape.part(found, without=without)
         if rows not in {0, len(part.words)}:
             raise StrangeError
-        parts.append(part)
+        gathered.add(part)
         del array  # or its parser takes no other text
-    if shape is None:
+    if gathered is None:
         raise StrangeError
-    return shape, parts
+    return gathered
+
+
+def _first(found: Tape, known: RowShape | None, *, without: bytes) -> tuple[RowShape, Part]:
+    """Read the first part of a body; most bodies are like the last one."""
+    if known is not None:
+        try:
+            return known, known.part(found, without=without)
+        except _FAULTS:
+            pass
+    shape = RowShape.of(found)
+    return shape, shape.part(found, without=without)
+
+
+def _room(rows: int, parts: float) -> int:
+    """Guess the rows of a body by those of its first part: as many in each, and some to spare."""
+    return rows if parts == 1 else int(rows * parts * _SPARE_ROOM) + 1
 
 
 def _between_commas(text: bytes) -> tuple[bytes, int]:
@@ -120,23 +185,3 @@ def _spans(body: bytes, first: int, stop: int, *, lines: bool) -> Iterator[tuple
         yield first, brace + 1
         first, size = following.end(), PART
     yield first, stop
-
-
-def _joined(shape: RowShape, parts: list[Part]) -> Rows:
-    rows = sum(len(part.words) for part in parts)
-    words = np.empty((len(shape.numeric), rows), np.uint64)
-    tags = None
-    if any(part.tags is not None for part in parts):
-        tags = np.full(words.shape, tape.DOUBLE, np.uint8)
-    first = 0
-    for part in parts:
-        stop = first + len(part.words)
-        words[:, first:stop] = part.words.T
-        if tags is not None and part.tags is not None:
-            tags[:, first:stop] = part.tags.T
-        first = stop
-    lists: dict[str, list[Any]] = {name: [] for name in shape.textual}
-    for part in parts:
-        for column, more in zip(lists.values(), part.lists, strict=True):
-            column.extend(more)
-    return Rows(shape, words, tags, lists)

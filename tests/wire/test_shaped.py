@@ -186,3 +186,33 @@ def test_a_brace_in_a_text_does_not_cut_it() -> None:
     body = json.dumps(rows).encode()
     compared(body)
     assert decode(body, None).rows == 30
+
+
+ALIKE = (
+    b'[{"a":1.5,"b":2.5},{"a":0.5,"b":1.5}]',
+    b'[{"a":null,"b":2.5},{"a":"x","b":1.5}]',
+    b'[{"a":1.5,"b":"x"},{"a":1.5,"b":null}]',
+    b'[{"b":1.5,"a":2.5},{"b":0.5,"a":1.5}]',
+    b'[{"a":1.5,"c":2.5},{"a":0.5,"c":1.5}]',
+    b'[{"a":1,"b":2.5},{"a":3,"b":18446744073709551615}]',
+    b'[{"a":{},"b":2.5},{"a":{},"b":1.5}]',
+    b'[{"a":"x","b":"y"},{"a":null,"b":true}]',
+    b'[{"ab":1.5,"":2.5},{"ab":0.5,"":1.5}]',
+)
+
+
+@pytest.mark.parametrize("former", ALIKE)
+@pytest.mark.parametrize("body", ALIKE)
+def test_what_the_last_body_was_like_changes_nothing(former: bytes, body: bytes) -> None:
+    """Rows are read by their own names and kinds, whatever was read before them."""
+    shaped.shaped_json(former, list)
+    compared(body)
+
+
+def test_rows_may_be_many_more_than_the_first_of_them_promise() -> None:
+    """Room is made anew when the first rows are the longest, also for integers among the numbers."""
+    rows = [{"a": 1.0 / 3, "b": -1.0 / 3, "c": "x" * 9} for _ in range(3)]
+    rows += [{"a": float(n % 3) if n % 2 else n, "b": 0.5, "c": "y"} for n in range(500)]
+    body = json.dumps(rows).encode()
+    compared(body)
+    assert isinstance(decode(body, None).columns, ShapedColumns)
