@@ -1,5 +1,7 @@
 """Arrow columns of any make to one plain array."""
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +11,9 @@ from numpy.typing import NDArray
 
 from app.errors import TooLarge
 
-MAX_VIEWED = 256 << 20
+MAX_VIEWED: Final = 256 << 20
+MAX_WORDS: Final = 8 << 20
+"""Words of all dictionaries of one column, which is read in several batches."""
 _WIDTH: Final = 32
 _PLAIN: Final = frozenset(
     kind.id
@@ -56,6 +60,10 @@ def flat(raw: Any) -> Any:  # noqa: PLR0911 - one return for each make
 
 
 def _one(chunks: list[Any], kind: pa.DataType) -> Any:
+    if pa.types.is_dictionary(kind):
+        chunks = list(_joined(chunks))
+    if len(chunks) > 1 and sum(map(_words, chunks)) > MAX_WORDS:
+        raise TooLarge("body-too-large", f"the dictionaries of a column hold more than {MAX_WORDS} words")
     plain = [flat(chunk) for chunk in chunks]
     if len(plain) == 1:
         return plain[0]
@@ -64,6 +72,29 @@ def _one(chunks: list[Any], kind: pa.DataType) -> Any:
     if pa.types.is_dictionary(plain[0].type):
         plain = pa.chunked_array([_wide(chunk) for chunk in plain]).unify_dictionaries().chunks
     return pa.concat_arrays(plain)
+
+
+def _joined(chunks: list[pa.DictionaryArray]) -> Iterator[pa.DictionaryArray]:
+    """Join neighbours that have one dictionary, which would be looked through for each of them."""
+    for _, alike in groupby(chunks, lambda chunk: _place(chunk.dictionary)):
+        own = list(alike)
+        codes = pa.concat_arrays([chunk.indices for chunk in own]) if len(own) > 1 else own[0].indices
+        yield pa.DictionaryArray.from_arrays(codes, own[0].dictionary)
+
+
+def _place(array: Any) -> tuple[int, ...]:
+    """Tell where an array lies in memory."""
+    inner = _place(array.dictionary) if pa.types.is_dictionary(array.type) else ()
+    return (array.offset, len(array), *(octets.address if octets else 0 for octets in array.buffers()), *inner)
+
+
+def _words(array: Any) -> int:
+    """Count the words of a dictionary, wherever it is."""
+    if isinstance(array, pa.ExtensionArray):
+        return _words(array.storage)
+    if pa.types.is_run_end_encoded(array.type):
+        return _words(array.values)
+    return len(array.dictionary) + _words(array.dictionary) if pa.types.is_dictionary(array.type) else 0
 
 
 def _wide(raw: pa.DictionaryArray) -> pa.DictionaryArray:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from app.drift.columns import INVALID, INVALID_CODE, NULL, NULL_CODE, VALUE
+from app.errors import TooLarge
 from app.wire.arrow import table_of_arrow
 from app.wire.flat import flat
 from app.wire.times import instants
@@ -118,3 +119,20 @@ def test_a_part_of_runs() -> None:
         for size in range(9 - first):
             part = whole.slice(first, size)
             assert flat(part).to_pylist() == part.to_pylist()
+
+
+def test_batches_share_their_dictionary() -> None:
+    """Many batches with one large dictionary take no longer than one; of many large ones too many words are refused."""
+    words = pa.array([f"word-{n}" for n in range(100_000)])
+    batches = [
+        pa.record_batch({"x": pa.DictionaryArray.from_arrays(pa.array([n], pa.int32()), words)}) for n in range(1_000)
+    ]
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    held: Any = table_of_arrow(sink.getvalue(), told=None, limit=1 << 26).columns["x"]
+    assert flat(held).to_pylist() == words.to_pylist()[:1_000]
+    others = [pa.DictionaryArray.from_arrays(pa.array([0]), words.slice(n)) for n in range(100)]
+    with pytest.raises(TooLarge):
+        flat(pa.chunked_array(others))
