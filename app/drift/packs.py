@@ -39,7 +39,9 @@ class NumericPack:
             # Batches of one sender come with the same places, as long as their schema is remembered.
             last = (block.places, self._among(block.places))
             self.found[:] = [last]
-        return None if last[1] is None else block.values[last[1]]
+        if last[1] is None or isinstance(last[1], slice):
+            return None if last[1] is None else block.values[last[1]]
+        return block.values.take(last[1], axis=0)
 
     def _among(self, named: Mapping[str, int]) -> slice | list[int] | None:
         """Find where the features' values lie; None when one is nowhere."""

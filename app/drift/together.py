@@ -62,7 +62,7 @@ class Together:
         kept = np.sort(np.argpartition(self._hashes[: self._held], self._cap - 1)[: self._cap])
         self._hashes[: self._cap] = self._hashes[kept]
         for place in self._places:
-            self._store[place, : self._cap] = self._store[place, kept]
+            self._store[place, : self._cap] = self._store[place].take(kept)
         self._held = self._cap
         self._bound = self._hashes[: self._cap].max()
 
