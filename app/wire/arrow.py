@@ -9,6 +9,8 @@ import pyarrow as pa
 from app.errors import Refused, TooLarge
 from app.wire.batches import BatchColumns
 from app.wire.faults import check_cells, check_names, check_rows, clip, undecodable
+from app.wire.flat import MAX_VIEWED, joined
+from app.wire.meant import check_meant
 from app.wire.packed import decompressed_size
 from app.wire.plain import plain_columns
 from app.wire.table import Table
@@ -31,7 +33,7 @@ def table_of_arrow(body: bytes, *, told: int | None, limit: int) -> Table:
         reader = pa.ipc.open_stream(source)
         batches = list(reader)
         check_cells(sum(batch.num_rows for batch in batches), len(reader.schema.names), limit=limit)
-        return table_of_batches(reader.schema, batches)
+        return table_of_batches(reader.schema, batches, most=limit)
     except (pa.ArrowException, OSError, ValueError, OverflowError, struct.error, IndexError) as error:
         raise undecodable(f"the Arrow data cannot be read: {clip(str(error))}") from None
 
@@ -71,16 +73,28 @@ def _messages(source: Any) -> Iterator[Any]:
         return
 
 
-def table_of_batches(schema: pa.Schema, batches: list[pa.RecordBatch]) -> Table:
-    """Make a table of record batches that nobody has checked yet."""
+def table_of_batches(schema: pa.Schema, batches: list[pa.RecordBatch], *, most: int = MAX_VIEWED) -> Table:
+    """Make a table of record batches that nobody has checked yet and that stand for at most so many bytes."""
     check_schema(schema)
     rows = sum(batch.num_rows for batch in batches)
     check_rows(rows)
-    if len(batches) == 1 and _is_sound(batches[0]):
-        return Table(rows=rows, columns=BatchColumns(batches[0], schema.names), received=rows)
+    for batch in batches:
+        batch.validate()
+    if len(batches) == 1:
+        check_meant(batches[0].columns, most=most)
+        if _is_sound(batches[0]):
+            return Table(rows=rows, columns=BatchColumns(batches[0], schema.names), received=rows)
     table = pa.Table.from_batches(batches, schema)
-    columns = {name: sound(table.column(n)) for n, name in enumerate(schema.names)}
+    columns = {name: sound(_shared(table.column(n), most=most)) for n, name in enumerate(schema.names)}
     return Table(rows=rows, columns=columns, received=rows)
+
+
+def _shared(column: pa.ChunkedArray, *, most: int) -> pa.ChunkedArray:
+    """Join what has one dictionary, which would be looked through for each batch."""
+    if pa.types.is_dictionary(column.type):
+        column = pa.chunked_array(list(joined(column.chunks)), column.type)
+    check_meant(column.chunks, most=most)
+    return column
 
 
 def check_schema(schema: pa.Schema) -> None:

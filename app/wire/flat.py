@@ -51,7 +51,7 @@ def flat(raw: Any) -> Any:  # noqa: PLR0911 - one return for each make
         return _dictionary(raw)
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         # Views may share their bytes: a small body can stand for any amount of text.
-        if _viewed(raw) > MAX_VIEWED:
+        if viewed(raw) > MAX_VIEWED:
             raise TooLarge("body-too-large", "a column of views stands for too much text")
         return raw.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
     if pa.types.is_decimal(kind):
@@ -61,7 +61,7 @@ def flat(raw: Any) -> Any:  # noqa: PLR0911 - one return for each make
 
 def _one(chunks: list[Any], kind: pa.DataType) -> Any:
     if pa.types.is_dictionary(kind):
-        chunks = list(_joined(chunks))
+        chunks = list(joined(chunks))
     if len(chunks) > 1 and sum(map(_words, chunks)) > MAX_WORDS:
         raise TooLarge("body-too-large", f"the dictionaries of a column hold more than {MAX_WORDS} words")
     plain = [flat(chunk) for chunk in chunks]
@@ -74,7 +74,7 @@ def _one(chunks: list[Any], kind: pa.DataType) -> Any:
     return pa.concat_arrays(plain)
 
 
-def _joined(chunks: list[pa.DictionaryArray]) -> Iterator[pa.DictionaryArray]:
+def joined(chunks: list[pa.DictionaryArray]) -> Iterator[pa.DictionaryArray]:
     """Join neighbours that have one dictionary, which would be looked through for each of them."""
     for _, alike in groupby(chunks, lambda chunk: _place(chunk.dictionary)):
         own = list(alike)
@@ -105,7 +105,7 @@ def _wide(raw: pa.DictionaryArray) -> pa.DictionaryArray:
     )
 
 
-def _viewed(raw: Any) -> int:
+def viewed(raw: Any) -> int:
     """Count the bytes that views stand for; the first of the four words of a view is its length."""
     views = np.frombuffer(raw.buffers()[1], "<i4").reshape(-1, 4)
     return int(views[raw.offset : raw.offset + len(raw), 0].sum(dtype=np.int64)) if len(raw) else 0
