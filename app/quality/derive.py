@@ -23,6 +23,9 @@ SEVERITY: Final = "warning"
 QUANTILE: Final = 0.99
 NULL_QUANTILE: Final = 0.95
 REACH: Final = 1.0
+DIVERGENCE_REACH: Final = 0.5
+LEAST_REACH: Final = 0.25
+STUCK: Final = 0.9
 SLACK: Final = 0.02
 DIVERGENCE_SLACK: Final = 0.1
 HOLDOUT: Final = 0.001
@@ -171,19 +174,23 @@ def _mostly(
 
 
 def _divergence(partition: dict[str, Any], found: Doubles, bins: int, min_rows: int) -> _Given:
-    noise = (bins - 1) / (2 * min_rows)
-    threshold = np.ceil((upper(found, 2 * noise, QUANTILE) + DIVERGENCE_SLACK) * 1000) / 1000
+    """Expect less than ordinary windows have, and where those leave room less than one value alone would make."""
+    weights = [*partition["weights"], *partition.get("tail_weights", [])]
+    least, most = (upper(found, (bins - 1) / min_rows, QUANTILE, reach) for reach in (LEAST_REACH, DIVERGENCE_REACH))
+    stuck = STUCK * -float(np.log(max(weights))) - DIVERGENCE_SLACK
+    line = min(most, max(least, stuck)) if len(found) else most
+    threshold = np.ceil((line + DIVERGENCE_SLACK) * 1000) / 1000
     kwargs = {"partition_object": partition, "threshold": float(threshold)}
     return "expect_column_kl_divergence_to_be_less_than", kwargs
 
 
-def upper(found: Doubles, otherwise: float, quantile: float) -> float:
-    """Give what ordinary windows stay under: twice as far from their middle as nearly all of them are."""
+def upper(found: Doubles, otherwise: float, quantile: float, reach: float = REACH) -> float:
+    """Give what ordinary windows stay under: what nearly all do, and so much of their way from the middle again."""
     found = found[np.isfinite(found)]
     if not len(found):
         return otherwise
     top = float(np.quantile(found, quantile, method="higher"))
-    return top + REACH * (top - float(np.median(found)))
+    return top + reach * (top - float(np.median(found)))
 
 
 def _shares(normal: Normal, part: NDArray[np.bool_], of: NDArray[np.bool_]) -> Doubles:
