@@ -114,12 +114,12 @@ class Reservoirs:
         parts = []
         for start in [first] if alone else np.unique(arrival.starts).tolist():
             for arm, version in enumerate(arrival.versions):
-                chosen = hashes <= np.uint64(self._lowest.limit((watched.id, version, start)))
+                chosen = hashes <= self._lowest.limit((watched.id, version, start))
                 if not alone:
                     chosen &= arrival.starts == start
                 if len(arrival.versions) > 1:
                     chosen &= arrival.arms == arm
-                places = np.flatnonzero(chosen)
+                places = chosen.nonzero()[0]
                 if len(places) > self.size:
                     places = np.sort(places[np.argpartition(hashes[places], self.size)[: self.size]])
                 if len(places):

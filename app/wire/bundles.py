@@ -64,8 +64,12 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Planned:
-    """The last plan for some names, for what columns it was made, and which of their integers were strange so far."""
+    """The last plan for some names, for what columns it was made, and which of their integers were strange so far.
 
+    `places` are those of the block, which batches share whose schemas are read once.
+    """
+
+    places: Mapping[str, int] | None
     columns: list[str]
     kinds: list[int]
     held: list[str]
@@ -102,12 +106,16 @@ def _numbers(
 ) -> tuple[NDArray[np.float64], list[bytes], frozenset[str]]:
     """Give the numbers of the block, those beside it, and the names of integers that doubles cannot tell."""
     chosen = np.zeros((0, len(rows))) if block is None or not plan.own else _taken(block.values, rows)[plan.places]
-    strange = set()
+    strange: set[str] = set()
     if plan.whole and np.abs(integers := chosen[plan.integers]).max(initial=0) >= _EXACT:
         strange = {name for name, own in zip(plan.whole, integers, strict=True) if np.abs(own).max() >= _EXACT}
-    longs = [_long(columns[name], rows) for name in plan.longs]
-    strange |= {name for name, octets in zip(plan.longs, longs, strict=True) if octets is None}
-    return np.ascontiguousarray(chosen), [octets or b"" for octets in longs], frozenset(strange)
+    longs = []
+    for name in plan.longs:
+        octets = _long(columns[name], rows)
+        longs.append(octets or b"")
+        if octets is None:
+            strange.add(name)
+    return np.ascontiguousarray(chosen), longs, frozenset(strange)
 
 
 def _taken(values: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -138,14 +146,19 @@ def _plan_of(
 
     `strange` columns, once found, go with the rest.
     """
-    held = [] if block is None else list(block.places)
     known = _PLANS.get(names)
+    if known is not None and block is not None and known.places is block.places and not strange:
+        return known.plan
+    held = [] if block is None else list(block.places)
     alike = known is not None and (known.columns, known.kinds, known.held) == (columns.names, columns.kinds, held)
     if known is None or not alike or strange:
         strange |= known.strange if known is not None and alike else frozenset()
         while len(_PLANS) >= _MOST_PLANS:
             _PLANS.pop(next(iter(_PLANS)), None)
-        known = _Planned(columns.names, columns.kinds, held, strange, _planned(names, columns, held, strange=strange))
+        places = None if block is None else block.places
+        known = _Planned(
+            places, columns.names, columns.kinds, held, strange, _planned(names, columns, held, strange=strange)
+        )
         _PLANS[names] = known
     return known.plan
 
