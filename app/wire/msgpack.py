@@ -18,7 +18,7 @@ EVENT_TIME: Final = 0
 EVENT_TIME_BYTES: Final = 8
 PAIR: Final = 2
 MAX_CONTAINERS: Final = 1_000_000
-"""Maps and arrays in one body; an empty one takes a byte here and a hundred in memory."""
+"""Maps and arrays in one body, which may take a byte here and a hundred in memory; rows; and values of one of them."""
 SMALL: Final = range(0x80, 0xA0)
 """The first bytes of small maps and arrays, with which no UTF-8 text begins."""
 LARGE: Final = range(0xDC, 0xE0)
@@ -32,7 +32,12 @@ def is_unmistakable(body: bytes) -> bool:
 
 def table_of_msgpack(body: bytes) -> Table:
     """Make a table of entries; one that is none is refused alone."""
-    return table_of_rows([row for value in _values(body) for row in _rows(value)])
+    rows: list[Any] = []
+    for value in _values(body):
+        rows.extend(_rows(value))
+        if len(rows) > MAX_CONTAINERS:
+            raise _too_many("rows")
+    return table_of_rows(rows)
 
 
 def _values(body: bytes) -> Iterator[Any]:
@@ -49,6 +54,8 @@ def _values(body: bytes) -> Iterator[Any]:
         object_hook=counter,
         list_hook=counter,
         timestamp=2,
+        max_array_len=MAX_CONTAINERS,
+        max_map_len=MAX_CONTAINERS,
     )
     unpacker.feed(body)
     while unpacker.tell() < len(body):
@@ -56,7 +63,9 @@ def _values(body: bytes) -> Iterator[Any]:
             value = unpacker.unpack()
         except msgpack.OutOfData:
             raise undecodable("the MessagePack data are cut short") from None
-        except (msgpack.UnpackException, ValueError, TypeError, OverflowError, RecursionError):
+        except (msgpack.UnpackException, ValueError, TypeError, OverflowError, RecursionError) as error:
+            if "exceeds max_" in str(error) and len(body) > MAX_CONTAINERS:
+                raise _too_many("values in one array or map") from None
             raise undecodable("the body is no MessagePack") from None
         yield value
 
@@ -71,8 +80,12 @@ class _Counter:
         """Let a map or an array pass."""
         self._left -= 1
         if self._left < 0:
-            raise TooLarge("body-too-large", f"the body holds more than {MAX_CONTAINERS} maps and arrays")
+            raise _too_many("maps and arrays")
         return value
+
+
+def _too_many(what: str) -> TooLarge:
+    return TooLarge("body-too-large", f"the body holds more than {MAX_CONTAINERS} {what}")
 
 
 def _extension(code: int, data: bytes) -> Any:

@@ -89,9 +89,19 @@ def test_undecodable(body: bytes) -> None:
         table_of_msgpack(body)
 
 
-def test_few_bytes_stay_little_memory() -> None:
-    """A body of empty maps ends at a bound."""
-    body = b"\xdd" + struct.pack(">I", 4 * MAX_CONTAINERS) + b"\x80" * (4 * MAX_CONTAINERS)
+MOST = b"\xdd" + struct.pack(">I", MAX_CONTAINERS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xdd" + struct.pack(">I", 4 * MAX_CONTAINERS) + b"\x80" * (4 * MAX_CONTAINERS),
+        b"\xdd" + struct.pack(">I", 4 * MAX_CONTAINERS) + b"\xc0" * (4 * MAX_CONTAINERS),
+        4 * (MOST + b"\xc0" * MAX_CONTAINERS),
+    ],
+)
+def test_few_bytes_stay_little_memory(body: bytes) -> None:
+    """A body of empty maps, or of nothing at all, ends at a bound."""
     tracemalloc.start()
     with pytest.raises(TooLarge):
         table_of_msgpack(body)
