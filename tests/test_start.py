@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.start import uncollected, without
+from app.start import THRESHOLDS, uncollected, without
 from service import Service
 
 SERVE = """
@@ -37,13 +37,15 @@ def test_a_hidden_library_is_there_again_afterwards() -> None:
 
 
 def test_garbage_is_collected_again_afterwards() -> None:
-    """The collector rests only as long as the context lasts, and what was loaded is out of its way."""
-    before = gc.get_freeze_count()
+    """The collector rests as long as the context lasts, then looks seldom, and what was loaded is out of its way."""
+    before, usual = gc.get_freeze_count(), gc.get_threshold()
     with uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
+    assert gc.get_threshold() == THRESHOLDS > usual
     assert gc.get_freeze_count() > before
     gc.unfreeze()
+    gc.set_threshold(*usual)
 
 
 def test_a_service_that_counts_has_not_loaded_pandas() -> None:
