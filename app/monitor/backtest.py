@@ -13,6 +13,7 @@ from app.drift.period import Period
 from app.drift.replay import State, walk
 from app.errors import Refused
 from app.monitor.arms import Arm, counted
+from app.monitor.breath import short_turns
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import beginning
 from app.monitor.configuration import Configuration, changed
@@ -80,6 +81,7 @@ def question(document: Mapping[str, Any]) -> Question:
     )
 
 
+@short_turns()
 def backtest(service: Service, watched: Watched, asked: Question) -> dict[str, object]:
     """Replay the stored windows and tell what would have alerted in the range."""
     for one in asked.thresholds:

@@ -11,6 +11,7 @@ import numpy as np
 from app import failpoints
 from app.drift.period import Period
 from app.monitor.arms import closed_before, reaching
+from app.monitor.breath import short_turns
 from app.monitor.catalog import Watched
 from app.monitor.chronicle import resume, walk_week
 from app.monitor.gauges import publish
@@ -75,6 +76,7 @@ def _settings(watched: Watched, stored: Sequence[StoredThreshold]) -> object:
     return watched.model.revision, tuple(map(repr, stored))
 
 
+@short_turns()
 def evaluate(service: Service, watched: Watched, *, wait: bool = False) -> Evaluation:
     """Walk every version on from its last walked window, or from the week of the first window that changed.
 
@@ -112,6 +114,7 @@ def rollups_due(service: Service) -> Iterator[Watched]:
             yield watched
 
 
+@short_turns()
 def evaluate_rollups(service: Service, watched: Watched, *, wait: bool = False) -> Evaluation:
     """Roll windows up to days and weeks, and walk those as windows are walked, each length by itself.
 

@@ -12,6 +12,7 @@ from app.drift.windows import next_boundary
 from app.errors import BadRequest, NotFound, Refused, TooLarge
 from app.monitor.arms import Arm
 from app.monitor.baseline import BaselineRows, Counted, Progress
+from app.monitor.breath import short_turns
 from app.monitor.catalog import Watched
 from app.monitor.fitting import fit_baseline
 from app.monitor.gauges import publish
@@ -36,6 +37,7 @@ STORE_S: Final = 3600.0
 NO_STARTS: Final = np.zeros(0, np.int64)
 
 
+@short_turns()
 def create_from_file(  # noqa: PLR0913 - what makes a baseline
     service: Service,
     name: str,
@@ -64,6 +66,7 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
         return _store(service, watched, counted, chain([first], parts), source="rows", activate=activate, author=author)
 
 
+@short_turns()
 def create_from_windows(  # noqa: PLR0913 - what makes a baseline
     service: Service, name: str, *, from_us: int, to_us: int, version: str, activate: bool, author: Author
 ) -> dict[str, object]:
