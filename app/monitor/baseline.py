@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ _FOREVER_US: Final = 2**62
 
 Progress = Callable[[int], None]
 Starts = NDArray[np.int64]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +83,21 @@ class BaselineRows:
         starts: set[int] = set()
         accepted = rejected = 0
         rejections: list[Rejection] = []
-        for table, arrival in self._chunks():
-            late = self._discover(table)
-            if late:
-                fits.append(Fit([(name, *self._kinds[name]) for name in late], first=accepted))
-            portion = self._portion(table, arrival)
-            for fit in fits:
-                fit.add(portion.columns, len(portion), block=portion.block)
-            if spill is not None:
-                spill.add(portion)
-            if len(starts) < MOST_WINDOWS:
-                starts.update(np.unique(portion.starts[portion.timed]).tolist())
-            accepted += len(portion)
-            rejected += arrival.rejected
-            rejections += arrival.rejections[: LISTED_REJECTIONS - len(rejections)]
+        with ThreadPoolExecutor(1, thread_name_prefix="read") as side:
+            for table, arrival in _ahead(self._chunks(), side):
+                late = self._discover(table)
+                if late:
+                    fits.append(Fit([(name, *self._kinds[name]) for name in late], first=accepted))
+                portion = self._portion(table, arrival)
+                for fit in fits:
+                    fit.add(portion.columns, len(portion), block=portion.block)
+                if spill is not None:
+                    spill.add(portion)
+                if len(starts) < MOST_WINDOWS:
+                    starts.update(np.unique(portion.starts[portion.timed]).tolist())
+                accepted += len(portion)
+                rejected += arrival.rejected
+                rejections += arrival.rejections[: LISTED_REJECTIONS - len(rejections)]
         if not accepted:
             raise Refused("empty-baseline", "the baseline has no row that could be read", extra={"rejected": rejected})
         tally = Tally([feature for fit in fits for feature in fit.freeze().layout.features])
@@ -177,12 +179,12 @@ class BaselineRows:
             )
 
 
-def _ahead(portions: Iterator[Portion], side: Executor) -> Iterator[Portion]:
-    """Read each portion while the one before it is counted."""
-    coming = side.submit(next, portions, None)
-    while (portion := coming.result()) is not None:
-        coming = side.submit(next, portions, None)
-        yield portion
+def _ahead(items: Iterator[Item], side: Executor) -> Iterator[Item]:
+    """Read each item while the one before it is looked at."""
+    coming = side.submit(next, items, None)
+    while (item := coming.result()) is not None:
+        coming = side.submit(next, items, None)
+        yield item
 
 
 def _count_some(

@@ -172,10 +172,8 @@ def _float_word(value: float) -> Word:
 def _column(words: Sequence[Word], codes: NDArray[np.int64]) -> CategoricalColumn:
     """Give each distinct text one code; texts that no row holds are left out."""
     used = np.bincount(codes + 1, minlength=len(words) + 1)[1:] > 0
-    if used.all() and len(set(words)) == len(words):
-        plain = tuple(text for text in words if isinstance(text, str))
-        if len(plain) == len(words):
-            return CategoricalColumn(codes.astype(np.int32), plain)
+    if used.all() and len(set(words)) == len(words) and set(map(type, words)) <= {str}:
+        return CategoricalColumn(codes.astype(np.int32), tuple(map(str, words)))
     known: dict[str, int] = {}
     recoded = np.full(len(words) + 1, NULL_CODE, np.int32)
     for code in np.flatnonzero(used):
