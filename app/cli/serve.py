@@ -24,6 +24,7 @@ from app.monitor.keyring import Scope
 from app.monitor.service import Service
 from app.settings import Settings, unknown_variables
 from app.start import without
+from app.wire.leftovers import keep_some
 
 log = structlog.get_logger()
 
@@ -124,6 +125,7 @@ def serve(
     if settings.failpoints and not is_loopback(bound):
         raise ConfigurationError("failpoints are for tests and never on an address that others can reach")
     failpoints.arm(settings.failpoints)
+    keep_some()
     with ExitStack() as stack:
         stack.enter_context(without("pandas"))  # pyarrow loads it, in a second, when it reads a first list of numbers
         stack.callback(bound.close)
