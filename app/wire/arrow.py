@@ -11,7 +11,7 @@ from app.wire.batches import BatchColumns
 from app.wire.faults import check_cells, check_names, check_rows, clip, undecodable
 from app.wire.flat import MAX_VIEWED, joined
 from app.wire.meant import check_meant
-from app.wire.packed import decompressed_size
+from app.wire.packed import decompressed_size, dictionary_of
 from app.wire.plain import plain_columns
 from app.wire.table import Table
 
@@ -53,9 +53,14 @@ def check_stream(source: Any, *, size: int | None, told: int | None, limit: int 
     Without `size` nothing is known of what follows.
     """
     before, held = 0, 0
+    dictionaries: dict[int, int] = {}
     for message in _messages(source):
         before = source.tell()
-        held += decompressed_size(message)
+        own, dictionary = decompressed_size(message), dictionary_of(message)
+        if dictionary is not None:
+            number, adds = dictionary
+            own = dictionaries[number] = own + adds * dictionaries.get(number, 0)  # what it adds to is copied
+        held += own
         if limit is not None and held > limit:
             raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
     if before == size and told is None:

@@ -29,6 +29,19 @@ def decompressed_size(message: Any) -> int:
     return sum(_buffer(body, *span) for span in _spans(metadata, field_of(metadata, place, 2)))
 
 
+def dictionary_of(message: Any) -> tuple[int, bool] | None:
+    """Give the number of the dictionary that a message holds and whether it adds to an earlier one, else None."""
+    metadata = bytes(message.metadata)
+    header = table_at(metadata, 0)
+    kind, batch = field_of(metadata, header, 1), field_of(metadata, header, 2)
+    if not kind or not batch or metadata[kind] != DICTIONARY_BATCH:
+        return None
+    place = table_at(metadata, batch)
+    number, adds = field_of(metadata, place, 0), field_of(metadata, place, 2)
+    told = int(struct.unpack_from("<q", metadata, number)[0]) if number else 0
+    return told, bool(adds and metadata[adds])
+
+
 def _spans(metadata: bytes, vector: int) -> list[tuple[int, int]]:
     if not vector:
         return []

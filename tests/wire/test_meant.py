@@ -66,3 +66,25 @@ def test_a_dictionary_inside_lists_of_many_batches() -> None:
             assert table_of_arrow(body, told=None, limit=LIMIT).rows == batches
     found: Any = table_of_arrow(stream(pa.record_batch({"x": words}), 200), told=None, limit=LIMIT).columns["x"]
     assert (found.num_chunks, found.to_pylist()) == (1, ["word-0"] * 200)
+
+
+def test_a_dictionary_that_grows_with_each_batch() -> None:
+    """All of it is copied each time; a few additions are nothing."""
+    words, batches = [f"{n}" * 50 for n in range(2_000)], []
+    for n in range(300):
+        words.append(f"more-{n}")
+        coded = pa.DictionaryArray.from_arrays(pa.array([len(words) - 1], pa.int32()), pa.array(words))
+        batches.append(pa.record_batch({"x": coded}))
+    for count, refused in ((2, False), (300, True)):
+        sink = io.BytesIO()
+        options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+        with pa.ipc.new_stream(sink, batches[0].schema, options=options) as writer:
+            for batch in batches[:count]:
+                writer.write_batch(batch)
+        assert len(sink.getvalue()) < LIMIT
+        if refused:
+            with pytest.raises(TooLarge):
+                table_of_arrow(sink.getvalue(), told=None, limit=LIMIT)
+        else:
+            found: Any = table_of_arrow(sink.getvalue(), told=None, limit=LIMIT).columns["x"]
+            assert found.to_pylist() == ["more-0", "more-1"]
