@@ -18,6 +18,8 @@ from app.wire.table import Table
 STREAM_MAGIC: Final = b"\xff\xff\xff\xff"
 FILE_MAGIC: Final = b"ARROW1"
 FILE_START: Final = 8
+COPIES: Final = 3
+"""How much of a growing dictionary may be copied, in the bytes that a body may hold: each addition copies it all."""
 
 
 def table_of_arrow(body: bytes, *, told: int | None, limit: int) -> Table:
@@ -52,16 +54,18 @@ def check_stream(source: Any, *, size: int | None, told: int | None, limit: int 
 
     Without `size` nothing is known of what follows.
     """
-    before, held = 0, 0
+    before, held, copied = 0, 0, 0
     dictionaries: dict[int, int] = {}
     for message in _messages(source):
         before = source.tell()
         own, dictionary = decompressed_size(message), dictionary_of(message)
         if dictionary is not None:
             number, adds = dictionary
-            own = dictionaries[number] = own + adds * dictionaries.get(number, 0)  # what it adds to is copied
+            before_it = adds * dictionaries.get(number, 0)
+            copied += before_it
+            dictionaries[number] = before_it + own
         held += own
-        if limit is not None and held > limit:
+        if limit is not None and (held > limit or copied > COPIES * limit):
             raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
     if before == size and told is None:
         raise undecodable("the Arrow stream has no end marker and no row count vouches for it")

@@ -75,7 +75,7 @@ def test_a_dictionary_that_grows_with_each_batch() -> None:
         words.append(f"more-{n}")
         coded = pa.DictionaryArray.from_arrays(pa.array([len(words) - 1], pa.int32()), pa.array(words))
         batches.append(pa.record_batch({"x": coded}))
-    for count, refused in ((2, False), (300, True)):
+    for count, refused in ((2, False), (6, False), (300, True)):
         sink = io.BytesIO()
         options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
         with pa.ipc.new_stream(sink, batches[0].schema, options=options) as writer:
@@ -87,4 +87,4 @@ def test_a_dictionary_that_grows_with_each_batch() -> None:
                 table_of_arrow(sink.getvalue(), told=None, limit=LIMIT)
         else:
             found: Any = table_of_arrow(sink.getvalue(), told=None, limit=LIMIT).columns["x"]
-            assert found.to_pylist() == ["more-0", "more-1"]
+            assert found.to_pylist() == [f"more-{n}" for n in range(count)]
