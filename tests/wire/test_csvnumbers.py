@@ -74,12 +74,17 @@ def test_numbers_are_what_their_text_says(*, data: st.DataObject, width: int, ro
 
 
 def bits(table: object, rows: list[int]) -> dict[str, list[object]]:
-    """Picked cells, doubles by their bits."""
+    """Picked cells, doubles by their bits; beside a double a whole number is one, as in any frame of them."""
     columns = picked(table, table.columns, rows).columns  # type: ignore[attr-defined, arg-type]
-    return {
-        name: [struct.pack("d", cell) if isinstance(cell, float) else cell for cell in read_cells(cells)]
-        for name, cells in columns.items()
-    }
+    found: dict[str, list[object]] = {}
+    for name, cells in columns.items():
+        read = read_cells(cells)
+        doubled = any(isinstance(cell, float) for cell in read)
+        found[name] = [
+            struct.pack("d", cell) if isinstance(cell, float) or (doubled and type(cell) is int) else cell
+            for cell in read
+        ]
+    return found
 
 
 @pytest.mark.parametrize("size", [10, 1 << 14, 1 << 18])
