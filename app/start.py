@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Final
 
-THRESHOLDS: Final = (10_000, 20, 20)
+THRESHOLDS: Final = (10_000, 20, 100)
 """New objects between two looks for garbage: requests leave hardly any, and looking was an eighth of their cost."""
 
 

@@ -7,6 +7,7 @@ from app.drift.evidence import MONTH_US
 from app.drift.scores import Statistic
 from app.durations import format_duration
 from app.metrics.snapshot import EpisodeView, FeatureView, IncidentView, ModelView, RollupView, VersionView
+from app.monitor.breath import short_turns
 from app.monitor.catalog import Watched
 from app.monitor.configuration import restored
 from app.monitor.contracts import contracts
@@ -35,6 +36,7 @@ _PAGE = (str(Statistic.EVIDENCE), "critical")
 """The line that is off while an episode is open that a person called normal: its page ends, evidence is shown on."""
 
 
+@short_turns()
 def publish(service: Service) -> None:
     """Render the drift series anew; the next scrape shows them, and never an older state after a newer one."""
     with service.publishing:
