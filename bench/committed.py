@@ -320,6 +320,7 @@ def disturbed(world: World, seconds: float, rate: float) -> None:
     with world.serving({"DRIFTGAUGE_EVALUATE_INTERVAL": "1h"}) as port:
         base = f"http://127.0.0.1:{port}"
         series = world.wide(port)
+        world.send(port, seconds=1, rate=rate)
         show(f"at {rate:.0f} a second, undisturbed", world.send(port, seconds=seconds, rate=rate)[0])
         with repeated(lambda: httpx.post(f"{base}/v1/models/m/evaluate", timeout=60), pause_s=0.1):
             show("  while evaluation runs", world.send(port, seconds=seconds, rate=rate)[0])
