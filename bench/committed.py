@@ -317,18 +317,20 @@ def speed(world: World, seconds: float) -> None:
 
 def disturbed(world: World, seconds: float, rate: float) -> None:
     """Latency at a steady rate while something else goes on."""
-    with world.serving({"DRIFTGAUGE_EVALUATE_INTERVAL": "1h"}) as port:
-        base = f"http://127.0.0.1:{port}"
+    with (
+        world.serving({"DRIFTGAUGE_EVALUATE_INTERVAL": "1h"}) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as other,
+    ):
         series = world.wide(port)
         world.send(port, seconds=1, rate=rate)
         show(f"at {rate:.0f} a second, undisturbed", world.send(port, seconds=seconds, rate=rate)[0])
-        with repeated(lambda: httpx.post(f"{base}/v1/models/m/evaluate", timeout=60), pause_s=0.1):
+        with repeated(lambda: other.post("/v1/models/m/evaluate"), pause_s=0.1):
             show("  while evaluation runs", world.send(port, seconds=seconds, rate=rate)[0])
         with psycopg.connect(world.url) as conn:
             conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             conn.execute("SELECT count(*) FROM window_histogram")
             show("  while a snapshot is held", world.send(port, seconds=seconds, rate=rate)[0])
-        with repeated(lambda: httpx.get(f"{base}/metrics", timeout=60), pause_s=1.0):
+        with repeated(lambda: other.get("/metrics"), pause_s=1.0):
             show(f"  while {series:,} series are scraped each second", world.send(port, seconds=seconds, rate=rate)[0])
 
 
