@@ -1,5 +1,6 @@
 """Storing a baseline and letting it hold."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -25,7 +26,7 @@ from app.storage.baselines import BaselineInfo
 from app.storage.database import Connection
 from app.storage.models import ModelFeature
 from app.storage.windows import WindowCounts
-from app.wire.inflate import inflate
+from app.wire.inflate import GZIP_MAGIC, ZLIB_MAGICS, ZSTD_MAGIC, inflate
 from app.wire.jsonrows import is_histograms
 from app.wire.jsontext import load_json
 from app.wire.partition import read_histograms
@@ -34,6 +35,8 @@ from app.wire.stream import RowsFile, nothing
 FIT_S: Final = 600.0
 READY_BYTES: Final = 64 * 2**20
 STORE_S: Final = 3600.0
+STARTS: Final = (b"{", b" ", b"\n", b"\r", b"\t", BOM_UTF8, GZIP_MAGIC, ZSTD_MAGIC, *ZLIB_MAGICS)
+"""How ready histograms may begin."""
 NO_STARTS: Final = np.zeros(0, np.int64)
 
 
@@ -116,7 +119,7 @@ def _ready(path: Path) -> Baseline | None:
     if path.stat().st_size > READY_BYTES:
         return None
     body = path.read_bytes()
-    if body[:1] not in {b"{", b"\x1f", b" ", b"\n"}:
+    if not body.startswith(STARTS):
         return None
     try:
         body = inflate(body, None, limit=READY_BYTES)

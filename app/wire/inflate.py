@@ -1,4 +1,8 @@
-"""Compressed bodies, recognised by their first bytes and inflated within a bound."""
+"""Compressed bodies, recognised by their first bytes and inflated within a bound.
+
+HTTP's `deflate` is the zlib format (RFC 9110, section 8.4.1.2), but some senders leave its frame away, and other bytes
+under that name are refused. Without the name it is zlib whose checksum holds.
+"""
 
 import zlib
 from typing import Final, Protocol
@@ -10,7 +14,10 @@ from app.wire.faults import clip, undecodable
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"})
+ZLIB_MAGICS: Final = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
+"""Windows of 32 KiB at the four levels that zlib tells apart; one of them is text."""
+DEFLATE: Final = frozenset({"deflate", "zlib"})
+ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"}) | DEFLATE
 GZIP_STEP: Final = 1 << 16
 # A zstd block is at most 128 KiB and takes at least 4 bytes: one step makes at most 16 MiB.
 ZSTD_STEP: Final = 512
@@ -28,10 +35,15 @@ class _Inflater(Protocol):
 def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
     """Give the decompressed body; its bytes decide, `encoding` is only checked for being known."""
     check_encoding(encoding)
-    if body.startswith(GZIP_MAGIC):
+    if _word(encoding) in DEFLATE:
+        body = _deflated(body, limit)
+    elif body.startswith(GZIP_MAGIC):
         body = _gzip(body, limit)
     elif body.startswith(ZSTD_MAGIC):
         body = _zstd(body, limit)
+    elif body.startswith(ZLIB_MAGICS):
+        plain = _inflated(body, zlib.MAX_WBITS, limit)
+        body = body if plain is None else plain
     if len(body) > limit:
         raise too_large(limit)
     return body
@@ -39,9 +51,14 @@ def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
 
 def check_encoding(encoding: str | None) -> None:
     """Refuse a Content-Encoding that is not spoken here."""
-    declared = (encoding or "").strip().lower()
+    declared = _word(encoding)
     if declared not in ENCODINGS:
-        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {clip(ascii(declared))} is not gzip or zstd")
+        shown = clip(ascii(declared))
+        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {shown} is not gzip, zstd or deflate")
+
+
+def _word(encoding: str | None) -> str:
+    return (encoding or "").strip().lower()
 
 
 def too_large(limit: int) -> TooLarge:
@@ -58,6 +75,42 @@ def _gzip(body: bytes, limit: int) -> bytes:
     if len(plain) > limit:
         raise too_large(limit)
     return _whole(inflater, plain, name="gzip")
+
+
+def _deflated(body: bytes, limit: int) -> bytes:
+    """Read what is called deflate, with the frame of zlib or without."""
+    plain = _inflated(body, zlib.MAX_WBITS, limit)
+    if plain is None:
+        plain = _inflated(body, -zlib.MAX_WBITS, limit)
+    if plain is None and body.startswith(ZLIB_MAGICS):
+        raise undecodable("the deflate data are corrupt or cut short")
+    if plain is None:
+        raise UnsupportedType("unsupported-encoding", "Content-Encoding deflate is not what the bytes are")
+    return plain
+
+
+def is_zlib(head: bytes, *, whole: bool) -> bool:
+    """Tell zlib by the first bytes of a file, or by all of them."""
+    if not head.startswith(ZLIB_MAGICS):
+        return False
+    inflater = zlib.decompressobj()
+    try:
+        inflater.decompress(head)
+    except zlib.error:
+        return False
+    return inflater.eof if whole else not inflater.unused_data
+
+
+def _inflated(body: bytes, wbits: int, limit: int) -> bytes | None:
+    """Give what deflated bytes hold; None when they are none, or not to their end."""
+    inflater = zlib.decompressobj(wbits=wbits)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error:
+        return None
+    if len(plain) > limit:
+        raise too_large(limit)
+    return plain if inflater.eof and not inflater.unused_data else None
 
 
 def _zstd(body: bytes, limit: int) -> bytes:

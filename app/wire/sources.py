@@ -12,9 +12,10 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from app.wire.faults import clip, undecodable
-from app.wire.inflate import GZIP_MAGIC, ZSTD_MAGIC
+from app.wire.inflate import GZIP_MAGIC, ZSTD_MAGIC, is_zlib
 
 COPY_STEP: Final = 1 << 20
+LOOK: Final = 1 << 12
 SUFFIXES: Final = {
     ".json": "application/json",
     ".ndjson": "application/x-ndjson",
@@ -38,12 +39,12 @@ def type_of_path(path: Path) -> str | None:
 
 
 def compression_of(path: Path) -> str | None:
-    """Recognise gzip and zstd by their first bytes."""
+    """Recognise gzip and zstd by their first bytes, and zlib, which Arrow reads as gzip."""
     with path.open("rb") as file:
-        magic = file.read(4)
-    if magic.startswith(GZIP_MAGIC):
+        head = file.read(LOOK)
+    if head.startswith(GZIP_MAGIC) or is_zlib(head, whole=len(head) < LOOK):
         return "gzip"
-    return "zstd" if magic == ZSTD_MAGIC else None
+    return "zstd" if head.startswith(ZSTD_MAGIC) else None
 
 
 class Plain:

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import zlib
 
 import numpy as np
 import pytest
+import zstandard
 
 from app.drift.context import HOUR_US
 from app.errors import NotFound, Refused
@@ -87,9 +89,11 @@ def test_a_baseline_that_was_read_can_be_posted_back(small: Desk) -> None:
     """Ready histograms give the same bins and counts, compressed or not, and hold no window."""
     read = document(small.service, small.watched, 1, as_gx=False)
     path = small.write(json.dumps(read), "ready.json")
-    packed = small.folder / "ready.json.gz"
-    packed.write_bytes(gzip.compress(path.read_bytes()))
-    for number, file in ((2, path), (3, packed)):
+    files = [path]
+    for squeeze in (gzip.compress, zlib.compress, zstandard.compress):
+        files.append(small.folder / f"ready.{squeeze.__module__}")
+        files[-1].write_bytes(squeeze(b"\r\n" + path.read_bytes()))
+    for number, file in enumerate(files, 2):
         made = small.reference(file)
         assert (made["baseline"], made["windows"]) == (number, 0)
         again = document(small.service, small.watched, number, as_gx=False)

@@ -5,6 +5,7 @@ import io
 import json
 import random
 import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -90,7 +91,38 @@ def test_damaged_compression(squeeze: Callable[[bytes], bytes]) -> None:
             inflate(damaged, None, limit=LIMIT)
 
 
-@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "gzip,zstd", "\u202e" * 500])
+def test_deflate() -> None:
+    """Both things that are called deflate are read; zlib, which has a checksum, under any name and without one."""
+    plain, packer = b"hello" * 1000, zlib.compressobj(wbits=-15)
+    raw = packer.compress(plain) + packer.flush()
+    for level in (0, 1, 6, 9):
+        for encoding in (None, "", "gzip", "identity", "deflate", " Deflate", "zlib"):
+            assert inflate(zlib.compress(plain, level), encoding, limit=LIMIT) == plain
+    assert inflate(raw, "deflate", limit=LIMIT) == plain
+    assert inflate(zlib.compress(b""), None, limit=LIMIT) == b""
+    for text in (b"x^2,y\n1,2\n", b"x^", b"x\x9c", zlib.compress(plain)[:-1]):
+        assert inflate(text, None, limit=LIMIT) == text
+
+
+def test_damaged_deflate() -> None:
+    """What is called deflate is refused when it is cut short, damaged or something else, and when it is too large."""
+    packed = zlib.compress(random.Random(1).randbytes(5000))
+    for damaged in (packed[:-1], packed[:20], packed + b"x", packed * 2, packed[:-1] + bytes([packed[-1] ^ 1])):
+        with pytest.raises(BadRequest):
+            inflate(damaged, "deflate", limit=LIMIT)
+    for other in (b"{}", b"", b'{"rows": []}', b"x,y\n1,2\n", gzip.compress(b"{}"), bytes(1000)):
+        with pytest.raises(UnsupportedType):
+            inflate(other, "deflate", limit=LIMIT)
+    packer = zlib.compressobj(9, wbits=-15)
+    bombs = ((zlib.compress(bytes(1 << 28), 9), None), (packer.compress(bytes(1 << 28)) + packer.flush(), "deflate"))
+    before = resident()
+    for bomb, encoding in bombs:
+        with pytest.raises(TooLarge):
+            inflate(bomb, encoding, limit=LIMIT)
+    assert resident() - before < 100 << 20
+
+
+@pytest.mark.parametrize("encoding", ["br", "compress", "gzip, gzip", "gzip,zstd", "\u202e" * 500])
 def test_unknown_encodings(encoding: str) -> None:
     """Other encodings, and more than one, are not spoken here."""
     with pytest.raises(UnsupportedType) as refusal:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from app.wire.values import numeric
 from wire import writers
 
 COUNT = 3000
-SQUEEZES: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, zstandard.compress]
+SQUEEZES: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, zstandard.compress, zlib.compress]
 
 
 def gathered(tables: list[Table]) -> tuple[list[float], list[int], list[int], int]:
