@@ -92,5 +92,6 @@ def answer_of_predictions(predictions: object, side: Side) -> Answer:
         return Answer(count, named([Part(None, predictions, count)], side))
     widths = {len(row) for row in predictions if isinstance(row, list)}
     width = len(side.ordered) if len(side.ordered) in widths or not side.ordered else max(widths)
-    rows = [row if isinstance(row, list) and len(row) == width else [None] * width for row in predictions]
+    rows = [row if isinstance(row, list) else [row] for row in predictions]
+    rows = [row if len(row) == width else [None] * width for row in rows]
     return Answer(count, named([Part(None, list(chain.from_iterable(rows)), count, width, deep=True)], side))

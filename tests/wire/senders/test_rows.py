@@ -116,6 +116,7 @@ def test_one_feature_alone() -> None:
     [
         ({"predictions": [0.5, None, "0.25"]}, ANSWERED, {"score": [0.5, None, 0.25]}),
         ({"predictions": [[0.5], [0.25], [1]]}, ANSWERED, {"score": [0.5, 0.25, 1.0]}),
+        ({"predictions": [0.5, [0.25], None, [1, 2]]}, ANSWERED, {"score": [0.5, 0.25, None, None]}),
         ({"predictions": [{"score": 0.5}, {"score": 1}, 3]}, ANSWERED, {"score": [0.5, 1.0, None]}),
         ({"predictions": [{"p": 0.5}, {"p": 1}]}, ANSWERED, {"score": [0.5, 1.0]}),
         ({"predictions": [{"label": 1, "q": 2}]}, TWO, {"label": [1.0]}),
