@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from app.errors import BadRequest, NotFound, Problem, Unavailable
 from app.monitor import prebinned, record, samples
 from app.monitor.burden import Turns
+from app.monitor.opening import known_of
 from app.monitor.parcel import Parcel, Shipment
 from app.monitor.road import Road
 from app.monitor.service import Service
@@ -75,7 +77,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
     try:
         watched = service.catalog.watched(model)
         with _unpacked(service, body, envelope, turns) as plain:
-            kind = known_format(plain, envelope.content_type)
+            kind = known_format(plain, envelope.content_type, known=partial(known_of, watched))
             parcel = Parcel(
                 envelope.id_of(plain),
                 plain,

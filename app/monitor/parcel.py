@@ -8,7 +8,7 @@ import xxhash
 
 from app.drift.columns import Role
 from app.monitor.catalog import Watched
-from app.monitor.opening import numbers_of, opening
+from app.monitor.opening import known_of, numbers_of, opening
 from app.wire.decode import Format, decode
 from app.wire.envelope import opened
 from app.wire.table import Table
@@ -91,6 +91,7 @@ class Parcel:
             self.content_type,
             row_count=self.row_count,
             lone=lone,
+            known=partial(known_of, watched),
             numbers=numbers,
             most=self.most,
             kind=self.kind,

@@ -50,6 +50,11 @@ def header(head: bytes) -> list[str]:
     return names
 
 
+def begun(text: bytes) -> bytes:
+    """Give a text from its header on: the reader would skip a blank line in its place."""
+    return text.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+
+
 def _open(text: Octets, width: int, *, headed: bool, ragged: list[int], doubles: Collection[int]) -> Any:
     """Read UTF-8 cells, noting the row number, from 0, of every line of another width.
 
@@ -100,7 +105,7 @@ def _table(columns: Mapping[str, RawColumn], rows: int, *, ragged: list[int]) ->
 def table_of_csv(body: bytes, *, numbers: Collection[str] = ()) -> Table:
     """Make a table of a whole CSV body; columns named in `numbers` are read as such where all of their cells are."""
     names = header(body)
-    text = repaired(body)
+    text = begun(repaired(body))
     ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
     doubles = {place for place, name in enumerate(names) if name in numbers}
     return table_of_lines(ended, names, doubles=doubles, headed=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.wire.csvcuts import last_cut
-from app.wire.csvrows import HEADER_BYTES, Octets, header, table_of_lines
+from app.wire.csvrows import HEADER_BYTES, Octets, begun, header, table_of_lines
 from app.wire.faults import undecodable
 from app.wire.sources import Plain
 from app.wire.table import Table
@@ -72,7 +72,7 @@ class CsvFile:
             more = len(text) == size + len(rest)
             self.consumed = plain.consumed
             if headed:
-                text = text.removeprefix(codecs.BOM_UTF8)
+                text = begun(text)
             cut = last_cut(text) if more else len(text)
             rest = text[cut:]
             if len(rest) > LARGEST_BLOCK:

@@ -17,6 +17,7 @@ from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, 
 from app.wire.parquet import table_of_parquet
 from app.wire.quick import quick_json
 from app.wire.table import Table
+from app.wire.telltale import are_lines, has_header, is_row
 
 MAX_DECODED: Final = 64 << 20
 
@@ -71,8 +72,8 @@ def _word(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def format_of(body: bytes, content_type: str | None) -> Format | None:
-    """Say what a body is; None when neither its bytes nor its type tell."""
+def format_of(body: bytes, content_type: str | None, *, known: Names = tuple) -> Format | None:
+    """Say what a body is; None when neither its bytes nor its type tell. `known` names columns that CSV may have."""
     declared = declared_format(content_type)
     if body.startswith(MAGIC):
         return Format.PARQUET
@@ -81,7 +82,7 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     found = SOMETHING.search(body, len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0)
     start = found[0] if found else b""
     if start not in {b"{", b"["}:
-        return Format.MSGPACK if is_unmistakable(body) and _may_hide(declared, content_type) else declared
+        return _without_brackets(body, declared, content_type, known)
     if declared is Format.NDJSON and start == b"{":
         return Format.NDJSON if is_object(first_line(body)) and not wraps_rows(body) else Format.JSON
     if start == b"{" and looks_like_lines(body):
@@ -89,9 +90,15 @@ def format_of(body: bytes, content_type: str | None) -> Format | None:
     return Format.JSON
 
 
-def known_format(body: bytes, content_type: str | None) -> Format:
+def _without_brackets(body: bytes, declared: Format | None, content_type: str | None, known: Names) -> Format | None:
+    if is_unmistakable(body) and _may_hide(declared, content_type):
+        return Format.MSGPACK
+    return Format.CSV if declared is not Format.CSV and has_header(body, known()) else declared
+
+
+def known_format(body: bytes, content_type: str | None, *, known: Names = tuple) -> Format:
     """Say what a body is, as `format_of`; UnsupportedType, or BadRequest for an empty one, when nothing tells."""
-    found = format_of(body, content_type)
+    found = format_of(body, content_type, known=known)
     if found is None:
         if not body.strip(BLANKS) and not content_type:
             raise undecodable("the body is empty")
@@ -114,19 +121,28 @@ def decode(  # noqa: PLR0913 - what a sender may say, and what is known of its r
     row_count: int | None = None,
     limit: int = MAX_DECODED,
     lone: bool = False,
+    known: Names = tuple,
     numbers: Names = tuple,
     most: int | None = None,
     kind: Format | None = None,
 ) -> Table:
     """Read the rows of a body; `row_count` is what its sender counted, `limit` bounds what is packed inside it.
 
-    `lone` takes one object by itself for one row, as log shippers send it. `numbers` names columns whose text is
-    likely to be read as numbers, when that is asked. More lines or objects than `most` rows can need are
-    not read. `kind` is the format, if somebody has found it out.
+    `lone` takes one object by itself for one row, as log shippers send it; else it has to have one of the `known`
+    names. `numbers` names columns whose text is likely to be read as numbers, when that is asked. More lines or
+    objects than `most` rows can need are not read. `kind` is the format, if somebody has found it out.
     """
-    kind = kind or known_format(body, content_type)
+    kind = kind or known_format(body, content_type, known=known)
     table = _table(
-        body, content_type, kind=kind, row_count=row_count, limit=limit, lone=lone, numbers=numbers, most=most
+        body,
+        content_type,
+        kind=kind,
+        row_count=row_count,
+        limit=limit,
+        lone=lone,
+        known=known,
+        numbers=numbers,
+        most=most,
     )
     check_row_count(table.received, row_count)
     return table
@@ -140,6 +156,7 @@ def _table(  # noqa: PLR0913 - what decode is given
     row_count: int | None,
     limit: int,
     lone: bool,
+    known: Names,
     numbers: Names,
     most: int | None,
 ) -> Table:
@@ -160,28 +177,33 @@ def _table(  # noqa: PLR0913 - what decode is given
         case Format.JSON:
             if most is not None:
                 check_objects(body, most)
-            return _json(body, content_type, lone=lone)
+            return _json(body, content_type, lone=lone, known=known)
         case Format.MSGPACK:
             return table_of_msgpack(body)
 
 
-def _json(body: bytes, content_type: str | None, *, lone: bool) -> Table:
+def _json(body: bytes, content_type: str | None, *, lone: bool, known: Names) -> Table:
     quick = quick_json(body)
     if quick is not None:
         return quick
     try:
         value = load_json(body)
     except BadRequest:
-        objects = concatenated(body)
-        if objects is not None and len(objects) > 1:
-            return table_of_rows(objects)
-        match declared_format(content_type):
-            case Format.CSV:
-                return table_of_csv(body)
-            case Format.NDJSON:
-                return table_of_lines(body)
-            case _:
-                raise
-    if lone and isinstance(value, dict) and not isinstance(value.get("rows", value.get("columns")), list | dict):
+        table = _text(body, declared_format(content_type))
+        if table is None:
+            raise
+        return table
+    wrapped = not isinstance(value, dict) or isinstance(value.get("rows", value.get("columns")), list | dict)
+    if not wrapped and (lone or is_row(value, known())):
         return table_of_rows([value], exact=lambda: [load_exact(body)])
     return table_of_value(value, body=body)
+
+
+def _text(body: bytes, declared: Format | None) -> Table | None:
+    """Read what looked like one JSON value and is none."""
+    objects = concatenated(body)
+    if objects is not None and len(objects) > 1:
+        return table_of_rows(objects)
+    if declared is Format.CSV:
+        return table_of_csv(body)
+    return table_of_lines(body) if declared is Format.NDJSON or are_lines(body) else None

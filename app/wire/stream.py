@@ -18,11 +18,14 @@ from app.wire.ndjson import table_of_lines
 from app.wire.parquet import batches_of, check_largest_page, open_parquet
 from app.wire.sources import Plain, type_of_path, unpacked
 from app.wire.table import Rejection, Table
+from app.wire.telltale import is_table
 
 HEAD_BYTES: Final = 1 << 20
 LINES_BYTES: Final = 8 << 20
 CELLS: Final = 4_000_000
 MOST_ROWS: Final = 65_536
+DOUBTFUL: Final = frozenset({None, Format.JSON, Format.NDJSON})
+"""Formats that a file may only be called."""
 
 Progress = Callable[[int], object]
 
@@ -56,6 +59,8 @@ class RowsFile:
         with Plain(self.path) as plain:
             head = plain.read(HEAD_BYTES)
         found = format_of(head, declared)
+        if found in DOUBTFUL and is_table(head):
+            return Format.CSV
         if found is None:
             shown = clip(ascii(declared))
             raise UnsupportedType("unsupported-media-type", f"neither {shown} nor the bytes tell a known row format")

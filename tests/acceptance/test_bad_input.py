@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is a success or a complete problem document, and a problem stores nothing."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -116,6 +117,32 @@ def test_bytes_decide(model: Model) -> None:
     """The content type is a hint: the same empty rows are accepted under any name that could be meant."""
     for content_type in (JSON, "text/plain", "application/octet-stream", "application/json; charset=utf-8"):
         assert good(model.batch(b'{"rows": []}', content_type))["rows"]["received"] == 0
+
+
+LIES: Final = (JSON, NDJSON, CSV, PARQUET, ARROW, "text/plain", "application/octet-stream", "image/png", "")
+TRUE: Final = {
+    "line": b'{"timestamp":0,"x":3}\n',
+    "lines": bodies.as_ndjson([{"timestamp": 0, "x": 3}] * 3),
+    "array": b'[{"timestamp":0,"x":3}]',
+    "columns": b'{"columns":{"timestamp":[0,0],"x":[3,4]}}',
+    "csv": b"timestamp,x\r\n0,3\r\n",
+    "arrow": bodies.as_arrow([{"timestamp": 0, "x": 3.0}]),
+    "parquet": bodies.as_parquet([{"timestamp": 0, "x": 3.0}]),
+}
+SQUEEZES: Final = (bytes, gzip.compress, zlib.compress)
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_lies_about_what_it_is(model: Model, name: str) -> None:
+    """Rows are counted as what they are, whatever their content type and their encoding are called."""
+    rows = 3 if name == "lines" else 2 if name == "columns" else 1
+    for n, content_type in enumerate(LIES):
+        squeeze = SQUEEZES[n % len(SQUEEZES)]
+        headers = {"Content-Type": content_type, "Content-Encoding": ("gzip", "", "zstd")[n % 3]}
+        path = f"{model.path}/batches/lie-{n}"
+        receipt = good(model.client.put(path, content=squeeze(TRUE[name]), headers=headers))
+        assert (receipt["rows"]["received"], receipt["rows"]["rejected"]) == (rows, 0), content_type
+        assert receipt["ignored_features"]["count"] == 0
 
 
 def test_batch_id_reused(model: Model) -> None:

@@ -115,11 +115,53 @@ def test_json_in_disguise(body: bytes, content_type: str | None) -> None:
     assert {name: table.columns[name] for name in table.columns} == {"a": [1, 2]}
 
 
+LIES = (None, "", "application/json", "text/plain", "application/octet-stream", "application/x-ndjson", "image/png")
+
+
 def test_single_line() -> None:
-    """One object is a row when the sender says NDJSON, and no rows at all otherwise."""
+    """One object is a row when the sender says NDJSON or its names are known, and no rows at all otherwise."""
     assert decode(b'{"a":1}', "application/x-ndjson").columns["a"] == [1]
     with pytest.raises(BadRequest):
         decode(b'{"a":1}', "application/json")
+    with pytest.raises(BadRequest):
+        decode(b'{"a":1}', "application/json", known=lambda: {"b", "rows"})
+    for body in (b'{"a":1}', b'{"a":1}\n', b'\xef\xbb\xbf{"b":"x",\n"a":1}', b'{"a":1,"features":2,"columns":3}'):
+        for content_type in LIES:
+            assert decode(body, content_type, known=lambda: {"a"}).columns["a"] == [1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"{}", b'{"a":[1,2]}', b'{"a":{"bins":[]}}', b'{"features":{"a":{"bins":[]}}}', b'{"rows":{"a":1}}'),
+        *(b'{"columns":{"a":1}}', b'{"a":1,"rows":{}}', b'{"a":1', b'{"instances":[{"a":1}]}'),
+    ],
+)
+def test_objects_that_are_no_rows(body: bytes) -> None:
+    """A name that is known makes no row of what holds something else."""
+    with pytest.raises(BadRequest):
+        decode(body, "application/json", known=lambda: {"a"})
+
+
+def test_lines_of_which_the_first_is_bad() -> None:
+    """Lines are told by most of them; what is cut short is not."""
+    table = decode(b'{bad: 1}\n{"a":1}\r\n\n{"a":2}\n', "application/json")
+    assert (table.received, table.columns["a"], [one.row for one in table.rejections]) == (3, [1, 2], [0])
+    for cut in (b'{"rows":[{"a":1}\n,\n{"a":2}\n,\n{"a":3}', b'[{"a":1}\n,{"a":2}\n', b'{"b":{\n{"a":1}\n{"a":2}\n'):
+        with pytest.raises(BadRequest):
+            decode(cut, None)
+
+
+@pytest.mark.parametrize("body", [b"b,a\n2,1\n", b'\xef\xbb\xbf\r\n"a"\r\n1', b"a\r1\r"])
+def test_csv_in_disguise(body: bytes) -> None:
+    """A header that names a known column makes CSV of a text, whatever it is called."""
+    for content_type in LIES:
+        table = decode(body, content_type, known=lambda: {"a", "c"})
+        assert plain(table.columns["a"]) == ["1"]
+        assert format_of(body, content_type, known=lambda: {"a"}) == "csv"
+        assert format_of(body, content_type) != "csv"
+    assert format_of(b"a", None, known=lambda: {"a"}) is None
+    assert format_of(b"a b\n1\n", "application/xml", known=lambda: {"a"}) is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import random
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import zstandard
 from app.errors import BadRequest, Refused, TooLarge, UnsupportedType
 from app.wire import stream
 from app.wire.csvstream import CsvFile
-from app.wire.decode import decode
+from app.wire.decode import decode, format_of
 from app.wire.sources import type_of_path
 from app.wire.stream import RowsFile
 from app.wire.table import Table
@@ -78,6 +79,15 @@ def test_csv_blocks(tmp_path: Path, squeeze: Callable[[bytes], bytes], block: in
     assert (numbers, values, received) == (good, list(map(float, good)), COUNT)
     assert refused == sorted(set(range(COUNT)) - set(good))
     assert decode(body, "text/csv").numbers.tolist() == good  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("lead", [b"\n", b"\r\n\r\n", b"\xef\xbb\xbf\n\n", b"\r" * 300])
+def test_blank_lines_before_the_header(tmp_path: Path, lead: bytes) -> None:
+    """The header is the first line that holds something, and no row."""
+    path = tmp_path / "rows"
+    path.write_bytes(lead + b'"x",y\r\n1,a\r\n\r\n2,b')
+    for tables in ([decode(path.read_bytes(), "text/csv")], list(CsvFile(path, block=100).tables())):
+        assert gathered(tables) == ([1.0, 2.0], [0, 1], [], 2)
 
 
 @pytest.mark.parametrize("squeeze", SQUEEZES)
@@ -150,6 +160,22 @@ def test_arrow_without_end(tmp_path: Path) -> None:
     assert sum(table.rows for table in RowsFile(path, row_count=20)) == 20
     with pytest.raises(BadRequest):
         list(RowsFile(path))
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "application/x-ndjson", "text/plain"])
+def test_csv_in_disguise(tmp_path: Path, content_type: str | None) -> None:
+    """Lines of as many cells below names are CSV; JSON, markup, prose and numbers alone are not."""
+    path = tmp_path / "rows"
+    for body in (b"x,y\n1,2\n3,4\n", b'\xef\xbb\xbf"x","a, b"\r\n\r\n1,"{\n"\r\n'):
+        path.write_bytes(body)
+        assert RowsFile(path, content_type).format() == "csv"
+    for body in (b"x,y", b"x,y\n1\n", b"x,x\n1,2\n", b"1,2\n3,4\n", b'<x a="1,2">\n<y b="1,2">\n', b"x\n1\n"):
+        path.write_bytes(body)
+        assert format_of(body, content_type) != "csv"
+        with pytest.raises((BadRequest, UnsupportedType)) if content_type != "application/x-ndjson" else nullcontext():
+            assert not sum(table.rows for table in RowsFile(path, content_type))
+    path.write_bytes(b'oops, what\n{"x":1,"y":2}\n')
+    assert [table.rows for table in RowsFile(path, "application/x-ndjson")] == [1]
 
 
 def test_unknown_files(tmp_path: Path) -> None:
