@@ -1,10 +1,7 @@
 """Counting a batch: every row of every feature into one bin."""
 
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +37,12 @@ def count(  # noqa: PLR0913 - three of them are asked for now and then
     nameless: Collection[str] | None = None,
     binned: NDArray[np.float64] | None = None,
     block: Block | None = None,
-    side: Executor | None = None,
 ) -> Delta:
     """Count columns of equal length whose rows fall in windows 0 to `windows` - 1; a missing feature is all null.
 
     With `nameless`, the features whose new values are nobody's business, novelties are noted, else not. `binned`, of
     shape (total,), takes the sums of the finite values in each numeric bin, value by value. What `block` holds,
-    `columns` need not. What can be counted at the same time, threads of `side` count.
+    `columns` need not.
     """
     if len(window) and not 0 <= window.min() <= window.max() < windows:
         raise ValueError("a row lies in none of the windows")
@@ -60,11 +56,9 @@ def count(  # noqa: PLR0913 - three of them are asked for now and then
     )
     if not len(window):
         return delta
-    numeric = partial(_numeric, columns=columns, window=window, delta=delta, binned=binned, block=block)
-    packs = baseline.packs_for(len(window))
-    counted = map(numeric, packs) if side is None else side.map(numeric, packs)
+    for pack in baseline.packs_for(len(window)):
+        _numeric(pack, columns=columns, window=window, delta=delta, binned=binned, block=block)
     _categorical(baseline, columns, window, delta, nameless=nameless or ())
-    deque(counted, maxlen=0)
     return delta
 
 

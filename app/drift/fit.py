@@ -5,7 +5,6 @@ never do.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final
 
@@ -110,12 +109,11 @@ class Tally:
         windows: int,
         *,
         block: Block | None = None,
-        side: Executor | None = None,
     ) -> Delta:
         """Count the next rows and give what they add to windows 0 to `windows` - 1; those of window -1 have none."""
         timed = not len(window) or int(window.min()) >= 0
         own = window if timed else np.where(window < 0, windows, window)
-        delta = count(self.layout, columns, own, windows + (not timed), binned=self._sums, block=block, side=side)
+        delta = count(self.layout, columns, own, windows + (not timed), binned=self._sums, block=block)
         self._counts += delta.counts.sum(axis=0)
         self._rows += len(window)
         return Delta(delta.counts[:windows], sums=delta.sums[:windows], rows=delta.rows[:windows])

@@ -31,7 +31,6 @@ INFERENCE_ROWS: Final = 10_000
 NUMERIC_SHARE: Final = 0.9
 WINDOW_MEMORY: Final = 96 * 2**20
 MOST_WINDOWS: Final = 100_000
-COUNTERS: Final = 2
 _FOREVER_US: Final = 2**62
 
 Progress = Callable[[int], None]
@@ -109,10 +108,7 @@ class BaselineRows:
         together = max(1, WINDOW_MEMORY // (8 * total))
         for first in range(0, max(1, len(starts)), together):
             portions = spill.portions() if spill is not None and spill.whole else self._portions()
-            with ThreadPoolExecutor(COUNTERS, thread_name_prefix="count") as side:
-                found = _ahead(portions, side)
-                counted = _count_some(tally, starts[first : first + together], found, first=first == 0, side=side)
-            yield counted
+            yield _count_some(tally, starts[first : first + together], portions, first=first == 0)
 
     def _portions(self) -> Iterator[Portion]:
         """Read the file, and of it what counts."""
@@ -187,9 +183,7 @@ def _ahead(items: Iterator[Item], side: Executor) -> Iterator[Item]:
         yield item
 
 
-def _count_some(
-    tally: Tally, wanted: Starts, portions: Iterable[Portion], *, first: bool, side: Executor
-) -> WindowCounts:
+def _count_some(tally: Tally, wanted: Starts, portions: Iterable[Portion], *, first: bool) -> WindowCounts:
     layout = tally.layout
     counts = np.zeros((len(wanted), layout.total), np.int64)
     sums = np.zeros((len(wanted), len(layout.features)))
@@ -199,12 +193,12 @@ def _count_some(
         present = np.unique(portion.starts[mine])
         places = np.where(mine, np.searchsorted(present, portion.starts), -1)
         if first:
-            delta = tally.add(portion.columns, places, len(present), block=portion.block, side=side)
+            delta = tally.add(portion.columns, places, len(present), block=portion.block)
         else:
             chosen = np.flatnonzero(mine)
             some = {name: column.take(chosen) for name, column in portion.columns.items()}
             block = None if portion.block is None else portion.block.take(chosen)
-            delta = count(layout, some, places[chosen], len(present), block=block, side=side)
+            delta = count(layout, some, places[chosen], len(present), block=block)
         at = np.searchsorted(wanted, present)
         counts[at] += delta.counts
         with np.errstate(over="ignore", invalid="ignore"):

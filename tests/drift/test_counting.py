@@ -1,7 +1,5 @@
 """Counting a batch against a row-by-row recount."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,22 +98,6 @@ def test_long_batches_are_cut_without_loss(features: int) -> None:
         with np.errstate(over="ignore"):
             expected = recount(baseline, columns, window, windows)
         np.testing.assert_array_equal(count(baseline, columns, window, windows).counts, expected.counts)
-
-
-@pytest.mark.parametrize("windows", [1, 3])
-def test_threads_count_alike(windows: int) -> None:
-    """Counted by several threads, every number is the same to the bit."""
-    rng = np.random.default_rng(windows)
-    baseline = empty([feature_of(rng, f) for f in range(90)])
-    columns = {f"x{f}": column_of(rng, f, 5000) for f in range(90)}
-    window = rng.integers(0, windows, 5000)
-    alone, together = np.zeros(baseline.total), np.zeros(baseline.total)
-    expected = count(baseline, columns, window, windows, binned=alone)
-    with ThreadPoolExecutor(3) as side:
-        found = count(baseline, columns, window, windows, binned=together, side=side)
-    np.testing.assert_array_equal(found.counts, expected.counts)
-    np.testing.assert_array_equal(found.sums, expected.sums)
-    np.testing.assert_array_equal(together, alone)
 
 
 @given(
