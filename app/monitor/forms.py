@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from app.monitor.breath import breathe
 from app.monitor.sampling import Sample
 from app.quality.job import Task
 from app.quality.twins import readings
+from app.wire.categories import moment
 from app.wire.numbers import number
 from app.wire.picks import read_cells
 from app.wire.values import categorical
@@ -100,11 +102,18 @@ def _words(values: list[Any], *, cells: bool) -> list[Any]:
     read = categorical(raw, text=cells)
     found = [read.categories[code] if code >= 0 else None for code in read.codes.tolist()]
     strange = read.codes == INVALID_CODE
-    return [str(value) if odd else word for word, odd, value in zip(found, strange.tolist(), values, strict=True)]
+    return [_other(value) if odd else word for word, odd, value in zip(found, strange.tolist(), values, strict=True)]
+
+
+def _other(value: object) -> str:
+    """Write what is no category in JSON; times of typed columns are some."""
+    written = moment(value)
+    return written if isinstance(written, str) else str(value)
 
 
 def _numbers(values: list[Any], *, cells: bool) -> list[Any]:
     if cells:
         return read_cells(values)
     read = [number(value) if isinstance(value, str) else value for value in values]
-    return [value if found is None else found for value, found in zip(values, read, strict=True)]
+    plain = [value if found is None else found for value, found in zip(values, read, strict=True)]
+    return [float(value) if isinstance(value, Decimal) else value for value in plain]

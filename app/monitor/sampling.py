@@ -6,6 +6,7 @@ the sample of all (bottom-k sampling: Cohen and Kaplan, "Summarizing data using 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -185,7 +186,14 @@ def merged(watched: Watched, parts: Sequence[Part], *, size: int) -> Sample:
         parse = name in numeric and name not in cells
         sources = [_source(picks, name, parse=parse) for picks in read]
         columns[name] = [sources[part][row] if sources[part] is not None else None for part, row in pairs]
+        if name not in types:
+            columns[name] = [_plain(value) if isinstance(value, Decimal) else value for value in columns[name]]
     return Sample(lowest[:size], columns, cells, types)
+
+
+def _plain(value: Decimal) -> int | float:
+    """Give a decimal as numbers of other formats come, beside which it stands."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _is_cells(picks: Picks, name: str) -> bool:

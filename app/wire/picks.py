@@ -2,8 +2,10 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -29,6 +31,7 @@ _PLAIN: Final = frozenset(
 _LONGEST: Final = 2_000
 _LARGEST_ROW: Final = 2**16
 _WIDEST: Final = 2**63
+_ZONED: Final = re.compile(r"timestamp\[(?:s|ms|us|ns), tz=(.+)\]")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 
 
@@ -151,7 +154,25 @@ def unpacked(payload: bytes) -> Picks:
         return Picks(text, {name: values_of(table.column(n)) for n, name in enumerate(table.schema.names)}, types=types)
     if payload.startswith(BUNDLE):
         return _opened(msgspec.msgpack.decode(payload, type=Bundle))
-    return msgspec.msgpack.decode(payload, type=Picks)
+    picks = msgspec.msgpack.decode(payload, type=Picks)
+    typed = {
+        name: [read(value) for value in picks.columns[name]]
+        for name, kind in picks.types.items()
+        if name in picks.columns and (read := _reader(kind)) is not None
+    }
+    return Picks(picks.text, {**picks.columns, **typed}, picks.cells, picks.types) if typed else picks
+
+
+def _reader(kind: str) -> Callable[[Any], Any] | None:
+    """Tell how to read what MessagePack holds of a type: decimals as text, moments without their zone."""
+    if kind.startswith("decimal"):
+        return lambda value: Decimal(value) if isinstance(value, str) else value
+    zoned = _ZONED.fullmatch(kind)
+    try:
+        zone = None if zoned is None else ZoneInfo(zoned[1])
+    except (ValueError, OSError, KeyError):
+        return None
+    return None if zone is None else lambda value: value.astimezone(zone) if isinstance(value, dt.datetime) else value
 
 
 def _opened(bundle: Bundle) -> Picks:

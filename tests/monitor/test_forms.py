@@ -1,10 +1,12 @@
 """The form in which values came, and that in which a baseline counts them."""
 
+import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from app.monitor.forms import AS_COUNTED, as_counted, forms, otherwise_written
+from app.monitor.forms import AS_COUNTED, Forms, as_counted, forms, otherwise_written
 from app.monitor.sampling import Sample
 from app.quality.job import Task
 
@@ -96,3 +98,20 @@ def test_a_category_is_what_the_expectation_calls_it() -> None:
         assert [(type(one), one) for one in found] == [(type(one), one) for one in read]
         assert not otherwise_written(sample({"c": ["9", None]}), kwargs)
     assert not otherwise_written(sample({"x": [1.5]}), {"column": "x", "min_value": 1})
+
+
+def test_typed_values_are_what_is_counted() -> None:
+    """Decimals are numbers, or categories without a trailing zero; times are written as ISO 8601."""
+    now = dt.datetime(2024, 3, 1, 12, 30, tzinfo=dt.UTC)
+    came = sample({"x": [Decimal("1.50"), None], "c": [Decimal("1.00"), Decimal("2.50")], "k": [now, now.date()]})
+    tasks = [
+        Task(0, "expect_column_mean_to_be_between", {"column": "x", "max_value": 3}),
+        *(
+            Task(1, "expect_column_values_to_be_in_set", {"column": name, "value_set": ["1", "2.5"]})
+            for name in ("c", "k")
+        ),
+    ]
+    found = as_counted(came, tasks).columns
+    assert found == {"x": [1.5, None], "c": ["1", "2.5"], "k": ["2024-03-01T12:30:00Z", "2024-03-01"]}
+    assert type(found["x"][0]) is float
+    assert forms(came, secret=frozenset()) == Forms(frozenset())

@@ -1,10 +1,13 @@
 """The sample of a window: uniform, the same for everybody, each row once."""
 
+import datetime as dt
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -306,3 +309,31 @@ def test_cells_of_csv_stay_cells_until_other_formats_join_them() -> None:
     assert {str(value) for value in both.columns["x"]} == {"1.5", "oops", "None", "12", "20", "21"}
     assert {type(value) for value in both.columns["x"]} == {float, str, type(None), int}
     assert set(both.columns["c"]) == {"7", None, "b", "c", "c20", "c21"}
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_values_of_arrow_are_the_same_however_they_were_kept(count: int) -> None:
+    """Few or many, joined or not, decimals are decimals and times have their zone; beside JSON they are numbers."""
+    now = dt.datetime(2024, 3, 1, 12, 30, tzinfo=ZoneInfo("America/New_York"))
+    columns = {"x": [Decimal("1.50")] * count, "c": [Decimal("1.00")] * count, "timestamp": [now] * count}
+    parquet = io.BytesIO()
+    pq.write_table(pa.table(columns), parquet)
+    parts: list[Part] = []
+    for body, kind in (
+        (parquet.getvalue(), None),
+        (_arrow(columns), None),
+        (b'[{"x":2.5,"c":"1"}]', "application/json"),
+    ):
+        table = decode(body, kind)
+        arrival = arrive(table, Configuration().clockwork(), now_us=2 * 10**15, version=None, backfill=True)
+        offers = Reservoirs(count).offered(WATCHED, table, arrival, batch_id=str(len(parts)))
+        sample = merged(WATCHED, offers, size=count)
+        again = merged(WATCHED, [whole(sample, version="default", start_us=0)], size=count)
+        for one in (sample, again):
+            assert [type(value) for value in one.columns["x"]] == [Decimal if len(parts) < 2 else float] * len(one)
+            if len(parts) < 2:
+                assert [str(value) for value in one.columns["timestamp"]] == [str(now)] * count
+        parts += offers
+    mixed = merged(WATCHED, parts, size=2 * count + 1)
+    assert (set(mixed.columns["x"]), set(mixed.columns["c"])) == ({1.5, 2.5}, {1, "1"})
+    assert {*map(type, mixed.columns["x"])} == {float}
