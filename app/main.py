@@ -35,6 +35,7 @@ from app.api.gate import Bounds, Quotas
 from app.api.intake import Intake
 from app.api.rawpath import RawPath
 from app.api.shield import Shield
+from app.api.spool import Spool
 from app.metrics.instruments import Instruments
 from app.metrics.page import Page
 from app.monitor.buckets import Buckets
@@ -192,6 +193,7 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
     )
     app.state.service = service
     app.state.intake = Intake(settings.max_body_bytes, service.burden)
+    app.state.spool = Spool(service.policy.scratch, limit=service.policy.max_baseline_bytes)
     app.state.limits = limits(settings)
     app.state.scrapes = anyio.CapacityLimiter(SCRAPES)
     app.state.draining = False

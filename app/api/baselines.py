@@ -1,5 +1,6 @@
 """`/v1/models/{model}/baselines`: the references."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -9,8 +10,7 @@ from starlette.responses import Response
 
 from app.api.batches import ROWS
 from app.api.bodies import PromotionBody
-from app.api.context import AuthorDep, ServiceDep
-from app.api.intake import spooled
+from app.api.context import AuthorDep, ServiceDep, SpoolDep
 from app.api.json import Json
 from app.api.names import ModelName
 from app.api.problems import responses
@@ -29,23 +29,15 @@ async def post_baseline(
     request: Request,
     model: ModelName,
     service: ServiceDep,
+    spool: SpoolDep,
     author: AuthorDep,
     activate: Activate = False,
 ) -> Response:
     """Make a baseline from rows in any format, larger than memory, or from ready histograms."""
     await run_in_threadpool(service.catalog.watched, model, fresh=True)
-    policy = service.policy
-    async with spooled(request, folder=policy.scratch, limit=policy.max_baseline_bytes) as path:
-        made = await run_in_threadpool(
-            promotion.create_from_file,
-            service,
-            model,
-            path,
-            content_type=request.headers.get("content-type"),
-            activate=activate,
-            author=author,
-        )
-    return Json(made, 201)
+    declared = request.headers.get("content-type")
+    work = partial(promotion.create_from_file, service, model, content_type=declared, activate=activate, author=author)
+    return Json(await spool.use(request, work), 201)
 
 
 @router.post("/v1/models/{model}/baselines/from-windows", status_code=201, responses=PROBLEMS)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.intake import Intake
+from app.api.spool import Spool
 from app.errors import Forbidden, NotFound
 from app.monitor.keyring import Holder
 from app.monitor.models import Author
@@ -20,6 +21,12 @@ async def service(request: Request) -> Service:
 async def intake(request: Request) -> Intake:
     """Give the account of bytes in flight."""
     found: Intake = request.app.state.intake
+    return found
+
+
+async def spool(request: Request) -> Spool:
+    """Give the door for bodies larger than memory."""
+    found: Spool = request.app.state.spool
     return found
 
 
@@ -47,5 +54,6 @@ def check_sight(holder: Holder, model: str | None) -> None:
 
 ServiceDep = Annotated[Service, Depends(service)]
 IntakeDep = Annotated[Intake, Depends(intake)]
+SpoolDep = Annotated[Spool, Depends(spool)]
 AuthorDep = Annotated[Author, Depends(author)]
 HolderDep = Annotated[Holder, Depends(holder)]

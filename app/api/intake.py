@@ -1,23 +1,13 @@
 """Bodies as they stream in: bounded one by one and all together."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Final
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from app.api.heads import header
 from app.api.whole import announced
 from app.errors import BadRequest, TooLarge
 from app.monitor.burden import Burden
-
-WRITTEN_TOGETHER: Final = 1 << 20
-"""Bytes of an upload for which it pays to wake a thread."""
-MOST_PARTS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +68,6 @@ class Carried:
                 self._carried = size
             parts.append(part)
         return b"".join(parts)
-
-
-async def stream(request: Request) -> AsyncIterator[bytes]:
-    """Give the parts of a body; BadRequest when its sender goes away."""
-    try:
-        async for part in request.stream():
-            if part:
-                yield part
-    except ClientDisconnect as error:
-        raise BadRequest("undecodable", "the body ended early") from error
-
-
-@asynccontextmanager
-async def spooled(request: Request, *, folder: Path, limit: int) -> AsyncIterator[Path]:
-    """Write a body to a temporary file that lives as long as the context."""
-    check_length(request, limit)
-    with NamedTemporaryFile(dir=folder, prefix="upload-") as file:
-        size = held = 0
-        parts: list[bytes] = []
-        async for part in stream(request):
-            size += len(part)
-            if size > limit:
-                raise too_large(limit)
-            parts.append(part)
-            held += len(part)
-            if held >= WRITTEN_TOGETHER or len(parts) >= MOST_PARTS:
-                await run_in_threadpool(file.writelines, parts)
-                parts, held = [], 0
-        await run_in_threadpool(file.writelines, parts)
-        file.flush()
-        yield Path(file.name)
 
 
 def check_length(request: Request, limit: int) -> None:

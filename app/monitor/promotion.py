@@ -26,6 +26,7 @@ from app.storage.baselines import BaselineInfo
 from app.storage.database import Connection
 from app.storage.models import ModelFeature
 from app.storage.windows import WindowCounts
+from app.wire.arriving import Arriving, complete
 from app.wire.inflate import GZIP_MAGIC, ZLIB_MAGICS, ZSTD_MAGIC, inflate
 from app.wire.jsonrows import is_histograms
 from app.wire.jsontext import load_json
@@ -45,19 +46,21 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     service: Service,
     name: str,
     path: Path,
+    arriving: Arriving | None = None,
     *,
     content_type: str | None,
     activate: bool,
     author: Author,
     progress: Progress = nothing,
 ) -> dict[str, object]:
-    """Make a baseline from the rows, or the ready histograms, of a file."""
+    """Make a baseline from the rows, or the ready histograms, of a file that may still be arriving."""
+    arriving = arriving or complete()
     watched = service.catalog.watched(name, fresh=True)
-    ready = _ready(path)
+    ready = _ready(path, arriving)
     if ready is not None:
         counted = Counted(ready, NO_STARTS, 0, ())
         return _store(service, watched, counted, (), source="histograms", activate=activate, author=author)
-    rows = RowsFile(path, content_type)
+    rows = RowsFile(path, content_type, arriving=arriving)
     reader = BaselineRows(
         watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns, progress=progress
     )
@@ -114,8 +117,9 @@ def find(conn: Connection, watched: Watched, number: int) -> BaselineInfo:
     return info
 
 
-def _ready(path: Path) -> Baseline | None:
+def _ready(path: Path, arriving: Arriving) -> Baseline | None:
     """Read the file as ready histograms, if that is what it holds."""
+    arriving.wait(READY_BYTES + 1)
     if path.stat().st_size > READY_BYTES:
         return None
     body = path.read_bytes()

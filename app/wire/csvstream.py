@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from app.wire.arriving import Arriving
 from app.wire.csvcuts import last_cut
 from app.wire.csvrows import HEADER_BYTES, Octets, begun, header, table_of_lines
 from app.wire.faults import undecodable
@@ -28,12 +29,19 @@ class CsvFile:
     """
 
     def __init__(
-        self, path: Path, *, block: int = BLOCK, doubles: Collection[str] = (), readers: int | None = None
+        self,
+        path: Path,
+        *,
+        block: int = BLOCK,
+        doubles: Collection[str] = (),
+        readers: int | None = None,
+        arriving: Arriving | None = None,
     ) -> None:
         """Read the header and nothing else; a file without a line has no columns and no rows."""
         self._path = path
+        self._arriving = arriving
         self._block = block
-        with Plain(path) as plain:
+        with Plain(path, arriving=arriving) as plain:
             head = plain.read(HEADER_BYTES)
         self._names = header(head) if head.removeprefix(codecs.BOM_UTF8).strip() else []
         self._doubles = {place for place, name in enumerate(self._names) if name in doubles}
@@ -42,7 +50,7 @@ class CsvFile:
 
     def tables(self) -> Iterator[Table]:
         """Give the rows in order, numbered within their table; refused rows alone make one without rows."""
-        with Plain(self._path, text=True) as plain:
+        with Plain(self._path, text=True, arriving=self._arriving) as plain:
             for table in self._ahead(plain) if self._readers else map(self._table, self._blocks(plain)):
                 if table.received:
                     yield table

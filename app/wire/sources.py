@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 
+from app.wire.arriving import Arriving, complete
 from app.wire.faults import clip, undecodable
 from app.wire.inflate import GZIP_MAGIC, ZSTD_MAGIC, is_zlib
 
@@ -50,9 +51,13 @@ def compression_of(path: Path) -> str | None:
 class Plain:
     """The decompressed bytes of a file, read in full; as `text`, they are repaired UTF-8."""
 
-    def __init__(self, path: Path, *, text: bool = False) -> None:
-        """Open the file; nothing is read yet."""
+    def __init__(self, path: Path, *, text: bool = False, arriving: Arriving | None = None) -> None:
+        """Open the file, a compressed one when it is whole; nothing is read yet."""
+        self._arriving = arriving or complete()
+        self._arriving.wait(LOOK)
         kind = compression_of(path)
+        if kind:
+            self._arriving.wait()
         self._raw = pa.OSFile(str(path), "rb")
         self._stream: Any = pa.CompressedInputStream(self._raw, kind) if kind else self._raw
         self._repair = codecs.getincrementaldecoder("utf-8")("replace") if text else None
@@ -90,6 +95,7 @@ class Plain:
         return plain[:size]
 
     def _some(self, size: int) -> bytes:
+        self._arriving.wait(self._raw.tell() + size)
         try:
             part: bytes = self._stream.read(size)
         except (OSError, pa.ArrowException) as error:
@@ -130,8 +136,9 @@ class Plain:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """Give a file that can be read out of order: itself, or a decompressed copy for the while."""
+def unpacked(path: Path, arriving: Arriving) -> Iterator[Path]:
+    """Give a file that can be read out of order, once it is whole: itself, or a decompressed copy for the while."""
+    arriving.wait()
     if compression_of(path) is None:
         yield path
         return

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.errors import TooLarge, UnsupportedType
+from app.wire.arriving import Arriving, complete
 from app.wire.arrow import FILE_MAGIC, check_stream, table_of_batches
 from app.wire.csvstream import CsvFile
 from app.wire.decode import MAX_DECODED, Format, decode, format_of
@@ -39,7 +40,8 @@ class RowsFile:
     """A file of rows that can be read more than once, each time in tables of bounded size.
 
     The numbers of rows count on from table to table. `json_limit` bounds what must be read whole: one JSON
-    value, one line. `row_count` is what the sender counted, `numbers` names columns that are better read as numbers.
+    value, one line. `row_count` is what the sender counted, `numbers` names columns that are better read as numbers. Of
+    a file that is still `arriving` CSV and lines are read as they come, all else when it is whole.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class RowsFile:
     json_limit: int = MAX_DECODED
     row_count: int | None = None
     numbers: frozenset[str] = frozenset()
+    arriving: Arriving = field(default_factory=complete)
 
     @property
     def size(self) -> int:
@@ -56,7 +59,7 @@ class RowsFile:
     def format(self) -> Format:
         """Say what the file is, by its first bytes, its content type or its name."""
         declared = self.content_type or type_of_path(self.path)
-        with Plain(self.path) as plain:
+        with Plain(self.path, arriving=self.arriving) as plain:
             head = plain.read(HEAD_BYTES)
         found = format_of(head, declared)
         if found in DOUBTFUL and is_table(head):
@@ -93,14 +96,14 @@ class RowsFile:
                 return self._json()
 
     def _json(self) -> Iterator[Table]:
-        with Plain(self.path) as plain:
+        with Plain(self.path, arriving=self.arriving) as plain:
             body = plain.read(self.json_limit + 1)
         if len(body) > self.json_limit:
             raise self._too_large("one JSON value")
         yield decode(body, self.content_type or type_of_path(self.path))
 
     def _lines(self, progress: Progress) -> Iterator[Table]:
-        with Plain(self.path) as plain:
+        with Plain(self.path, arriving=self.arriving) as plain:
             rest = b""
             while block := plain.read(LINES_BYTES):
                 lines, end, tail = block.rpartition(b"\n")
@@ -114,13 +117,13 @@ class RowsFile:
                 yield table_of_lines(rest)
 
     def _csv(self, progress: Progress) -> Iterator[Table]:
-        file = CsvFile(self.path, doubles=self.numbers)
+        file = CsvFile(self.path, doubles=self.numbers, arriving=self.arriving)
         for table in file.tables():
             progress(file.consumed)
             yield table
 
     def _parquet(self, progress: Progress) -> Iterator[Table]:
-        with unpacked(self.path) as path, _arrow_faults(), pa.memory_map(str(path)) as source:
+        with unpacked(self.path, self.arriving) as path, _arrow_faults(), pa.memory_map(str(path)) as source:
             file = open_parquet(source)
             check_largest_page(path, file, limit=self.json_limit)
             width, total, done = len(file.schema_arrow.names), max(file.metadata.num_rows, 1), 0
@@ -130,7 +133,7 @@ class RowsFile:
                 progress(self.size * done // total)
 
     def _arrow(self, progress: Progress) -> Iterator[Table]:
-        with unpacked(self.path) as path, _arrow_faults(), pa.memory_map(str(path)) as source:
+        with unpacked(self.path, self.arriving) as path, _arrow_faults(), pa.memory_map(str(path)) as source:
             for batch in _batches(source, told=self.row_count):
                 step = rows_of(batch.num_columns)
                 for start in range(0, batch.num_rows, step):

@@ -1,0 +1,92 @@
+"""Bodies larger than memory, which are worked on while they come."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Final, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from app.api.intake import check_length, too_large
+from app.errors import BadRequest
+from app.wire.arriving import Arriving
+
+WRITTEN_TOGETHER: Final = 1 << 20
+"""Bytes of an upload for which it pays to wake a thread."""
+MOST_PARTS: Final = 1024
+BEGINNING: Final = 8 << 20
+"""Bytes of an upload after which its work may begin."""
+EARLY: Final = 2
+"""Uploads that are worked on before they are complete: each keeps a thread, however slow its sender."""
+
+Made = TypeVar("Made")
+
+
+class Spool:
+    """The door for bodies that are written to disk."""
+
+    def __init__(self, folder: Path, *, limit: int) -> None:
+        """Keep files in a folder, none of them larger than `limit` bytes."""
+        self._folder = folder
+        self._limit = limit
+        self._early = asyncio.Semaphore(EARLY)
+
+    async def use(self, request: Request, work: Callable[[Path, Arriving], Made]) -> Made:
+        """Write a body to a file that lives as long as the work on it, and give what a thread makes of it.
+
+        Whatever the work comes to, the body is taken in whole first; TooLarge, BadRequest when it does not end well.
+        """
+        check_length(request, self._limit)
+        with NamedTemporaryFile(dir=self._folder, prefix="upload-") as file:
+            path, arriving = Path(file.name), Arriving()
+            working: asyncio.Task[Made] | None = None
+            try:
+                async for size in self._written(request, file):
+                    arriving.grown(size)
+                    if working is None and size >= BEGINNING and not self._early.locked():
+                        working = asyncio.create_task(self._begun(work, path, arriving))
+            except BaseException:
+                arriving.broken(BadRequest("undecodable", "the body ended early"))
+                if working is not None:
+                    await asyncio.gather(working, return_exceptions=True)
+                raise
+            arriving.complete()
+            return await (working or run_in_threadpool(work, path, arriving))
+
+    async def _begun(self, work: Callable[[Path, Arriving], Made], path: Path, arriving: Arriving) -> Made:
+        async with self._early:
+            return await run_in_threadpool(work, path, arriving)
+
+    async def _written(self, request: Request, file: Any) -> AsyncIterator[int]:
+        """Write a body, and tell again and again how much of it is in the file."""
+        size = held = 0
+        parts: list[bytes] = []
+        async for part in stream(request):
+            size += len(part)
+            if size > self._limit:
+                raise too_large(self._limit)
+            parts.append(part)
+            held += len(part)
+            if held >= WRITTEN_TOGETHER or len(parts) >= MOST_PARTS:
+                await run_in_threadpool(_append, file, parts)
+                parts, held = [], 0
+                yield size
+        await run_in_threadpool(_append, file, parts)
+        yield size
+
+
+async def stream(request: Request) -> AsyncIterator[bytes]:
+    """Give the parts of a body; BadRequest when its sender goes away."""
+    try:
+        async for part in request.stream():
+            if part:
+                yield part
+    except ClientDisconnect as error:
+        raise BadRequest("undecodable", "the body ended early") from error
+
+
+def _append(file: Any, parts: list[bytes]) -> None:
+    file.writelines(parts)
+    file.flush()

@@ -1,0 +1,46 @@
+"""A file that is read while it is still being written."""
+
+from threading import Condition
+from typing import Final
+
+EVERYTHING: Final = 2**63 - 1
+
+
+class Arriving:
+    """How much of a file has come; its writer tells, its readers wait."""
+
+    def __init__(self) -> None:
+        """Have nothing come yet."""
+        self._told = Condition()
+        self._size = 0
+        self._fault: Exception | None = None
+
+    def grown(self, size: int) -> None:
+        """Tell that the first `size` bytes are there."""
+        with self._told:
+            self._size = max(self._size, size)
+            self._told.notify_all()
+
+    def complete(self) -> None:
+        """Tell that nothing more will come."""
+        self.grown(EVERYTHING)
+
+    def broken(self, fault: Exception) -> None:
+        """Tell that the rest will never come; whoever waits for it raises the fault."""
+        with self._told:
+            self._fault = fault
+            self._told.notify_all()
+
+    def wait(self, size: int = EVERYTHING) -> None:
+        """Wait until the first `size` bytes are there, or all that there will be."""
+        with self._told:
+            self._told.wait_for(lambda: self._size >= size or self._fault is not None)
+            if self._size < size and self._fault is not None:
+                raise self._fault
+
+
+def complete() -> Arriving:
+    """Give what a file is that nobody writes any more."""
+    arriving = Arriving()
+    arriving.complete()
+    return arriving

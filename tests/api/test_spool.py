@@ -1,0 +1,132 @@
+"""Bodies that are worked on while they come."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from app.api.spool import BEGINNING, EARLY, Spool
+from app.errors import BadRequest, Refused, TooLarge
+from app.wire.arriving import Arriving
+
+HALF = b"x" * BEGINNING
+PATIENCE_S = 60.0
+
+
+def request(parts: AsyncIterator[bytes | None]) -> Request:
+    """A request whose sender gives these parts, and goes away at None."""
+
+    async def receive() -> dict[str, Any]:
+        async for part in parts:
+            if part is None:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": part, "more_body": True}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return Request({"type": "http", "headers": []}, receive)
+
+
+async def given(*parts: bytes | None) -> AsyncIterator[bytes | None]:
+    """Parts that are there at once."""
+    for part in parts:
+        yield part
+
+
+async def held(until: threading.Event) -> AsyncIterator[bytes]:
+    """A half, and the other once something has happened."""
+    yield HALF
+    assert await asyncio.to_thread(until.wait, PATIENCE_S)
+    yield HALF
+
+
+def whole(path: Path, arriving: Arriving) -> int:
+    """Wait for all of a file and give its size."""
+    arriving.wait()
+    return path.stat().st_size
+
+
+def test_work_begins_before_the_end(tmp_path: Path) -> None:
+    """What came first is read while the sender still waits; the file goes when the work is done."""
+    read = threading.Event()
+
+    def work(path: Path, arriving: Arriving) -> int:
+        arriving.wait(BEGINNING)
+        assert path.stat().st_size >= BEGINNING
+        read.set()
+        return whole(path, arriving)
+
+    async def used() -> int:
+        return await Spool(tmp_path, limit=1 << 30).use(request(held(read)), work)
+
+    assert asyncio.run(used()) == 2 * BEGINNING
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("parts", [(b"x", None), (HALF, HALF, None)])
+def test_a_body_that_ends_early_ends_its_work(tmp_path: Path, parts: tuple[bytes | None, ...]) -> None:
+    """Work that waits for the rest gives up, no thread and no file is left, and the sender is told."""
+    began, ended = [], []
+
+    def work(path: Path, arriving: Arriving) -> int:
+        began.append(path)
+        try:
+            return whole(path, arriving)
+        finally:
+            ended.append(path)
+
+    with pytest.raises(BadRequest, match="ended early"):
+        asyncio.run(Spool(tmp_path, limit=1 << 30).use(request(given(*parts)), work))
+    assert len(began) == len(ended) == (len(parts) > 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_body_without_end_is_refused(tmp_path: Path) -> None:
+    """Beyond the limit nothing more is taken, whether work has begun or not."""
+    spool = Spool(tmp_path, limit=BEGINNING + 5)
+    with pytest.raises(TooLarge):
+        asyncio.run(spool.use(request(given(HALF, b"12345", b"6", b"7")), whole))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_waits_for_the_rest_of_the_body(tmp_path: Path) -> None:
+    """Work that fails at once is answered when everything was taken in, as a sender may not listen before."""
+    left = [b"1", HALF, HALF, b"2"]
+
+    async def parts() -> AsyncIterator[bytes]:
+        while left:
+            yield left.pop()
+            await asyncio.sleep(0.05)
+
+    def refuse(path: Path, arriving: Arriving) -> int:
+        raise Refused("no-good", str(path), extra={"there": arriving})
+
+    with pytest.raises(Refused):
+        asyncio.run(Spool(tmp_path, limit=1 << 30).use(request(parts()), refuse))
+    assert left == []
+
+
+def test_slow_senders_keep_few_threads(tmp_path: Path) -> None:
+    """Of many uploads that stand still only some have a thread, and one that is complete needs not wait for them."""
+    began = threading.Semaphore(0)
+    quick = threading.Event()
+
+    def work(path: Path, arriving: Arriving) -> int:
+        began.release()
+        return whole(path, arriving)
+
+    async def all_of_them() -> list[int]:
+        spool = Spool(tmp_path, limit=1 << 30)
+        slow = [asyncio.create_task(spool.use(request(held(quick)), work)) for _ in range(EARLY + 3)]
+        for _ in range(EARLY):
+            assert await asyncio.to_thread(began.acquire, timeout=PATIENCE_S)
+        assert await spool.use(request(given(HALF, HALF, b"1")), work) == 2 * BEGINNING + 1
+        assert began.acquire(blocking=False)
+        assert not began.acquire(blocking=False)
+        quick.set()
+        return await asyncio.gather(*slow)
+
+    assert asyncio.run(all_of_them()) == [2 * BEGINNING] * (EARLY + 3)
