@@ -1,7 +1,9 @@
 """Compressed bodies, recognised by their first bytes and inflated within a bound.
 
 HTTP's `deflate` is the zlib format (RFC 9110, section 8.4.1.2), but some senders leave its frame away, and other bytes
-under that name are refused. Without the name it is zlib whose checksum holds.
+under that name are refused. Without the name it is zlib whose checksum holds. Snappy has neither magic bytes nor a
+checksum and is read under its name alone, as one block (google/snappy, format_description.txt): its length in seven
+bits a byte, then the data.
 """
 
 import zlib
@@ -17,6 +19,8 @@ ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 ZLIB_MAGICS: Final = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
 """Windows of 32 KiB at the four levels that zlib tells apart; one of them is text."""
 DEFLATE: Final = frozenset({"deflate", "zlib"})
+SNAPPY: Final = "snappy"
+SNAPPY_LENGTH_BYTES: Final = 5
 ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"}) | DEFLATE
 GZIP_STEP: Final = 1 << 16
 # A zstd block is at most 128 KiB and takes at least 4 bytes: one step makes at most 16 MiB.
@@ -34,6 +38,8 @@ class _Inflater(Protocol):
 
 def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
     """Give the decompressed body; its bytes decide, `encoding` is only checked for being known."""
+    if _word(encoding) == SNAPPY:
+        return _snappy(body, limit)
     check_encoding(encoding)
     if _word(encoding) in DEFLATE:
         body = _deflated(body, limit)
@@ -54,7 +60,7 @@ def check_encoding(encoding: str | None) -> None:
     declared = _word(encoding)
     if declared not in ENCODINGS:
         shown = clip(ascii(declared))
-        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {shown} is not gzip, zstd or deflate")
+        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {shown} is not gzip, zstd, deflate or snappy")
 
 
 def _word(encoding: str | None) -> str:
@@ -87,6 +93,23 @@ def _deflated(body: bytes, limit: int) -> bytes:
     if plain is None:
         raise UnsupportedType("unsupported-encoding", "Content-Encoding deflate is not what the bytes are")
     return plain
+
+
+def _snappy(body: bytes, limit: int) -> bytes:
+    """Read one block of snappy; its length is believed only within the limit."""
+    import pyarrow as pa  # noqa: PLC0415 - only few senders speak it
+
+    length = 0
+    for place, octet in enumerate(body[:SNAPPY_LENGTH_BYTES]):
+        length |= (octet & 0x7F) << 7 * place
+        if octet < 1 << 7:
+            break
+    if length > limit:
+        raise too_large(limit)
+    try:
+        return bytes(pa.Codec(SNAPPY).decompress(body, decompressed_size=length, asbytes=True))
+    except (OSError, ValueError):
+        raise UnsupportedType("unsupported-encoding", "Content-Encoding snappy is not what the bytes are") from None
 
 
 def is_zlib(head: bytes, *, whole: bool) -> bool:

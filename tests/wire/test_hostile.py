@@ -122,6 +122,21 @@ def test_damaged_deflate() -> None:
     assert resident() - before < 100 << 20
 
 
+def test_snappy() -> None:
+    """What is called snappy is read as Fluent Bit and Vector write it, without frames; other bytes are refused."""
+    plain, codec = b'[{"age":41.5}]' * 1000, pa.Codec("snappy")
+    packed = codec.compress(plain, asbytes=True)
+    assert inflate(packed, "snappy", limit=LIMIT) == plain
+    assert inflate(codec.compress(b"", asbytes=True), " Snappy", limit=LIMIT) == b""
+    for other in (packed[:-1], packed + b"x", plain, b"", b"\xff\x06\0\0sNaPpY", gzip.compress(b"{}")):
+        with pytest.raises(UnsupportedType):
+            inflate(other, "snappy", limit=LIMIT)
+    with pytest.raises(TooLarge):
+        inflate(codec.compress(bytes(LIMIT + 1), asbytes=True), "snappy", limit=LIMIT)
+    with pytest.raises(TooLarge):
+        inflate(b"\xff\xff\xff\xff\x0f" + packed, "snappy", limit=LIMIT)
+
+
 @pytest.mark.parametrize("encoding", ["br", "compress", "gzip, gzip", "gzip,zstd", "\u202e" * 500])
 def test_unknown_encodings(encoding: str) -> None:
     """Other encodings, and more than one, are not spoken here."""
