@@ -17,6 +17,7 @@ from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.sums import down
 from app.drift.tail import LEAST_LOG
 from app.drift.trailing import Trailing
+from app.drift.turnover import forgiven
 
 CHUNK: Final = 200_000
 """Window-bins worked on at once: what a cache holds, and what bounds the memory."""
@@ -126,6 +127,7 @@ def _scored(  # noqa: PLR0913 - a part needs all that the whole does
         scores.append(np.where(known[-1], lift(z[:, np.where(where == ABSENT, 0, where)]), LEAST_LOG))
     sums = counts.sum(axis=0, dtype=np.int64)
     gap, e = distance.ks(counts, layout.baseline[None, :], layout=layout, own=reference.own)
+    psi = distance.psi(counts, layout.baseline[None, :], layout=layout, own=reference.own)
     used = np.zeros((len(cells.sums), layout.features), dtype=np.bool_)
     used[cells.row_of, column] = True
     kept = np.where(np.repeat(used, layout.sizes, axis=1), cells.sums, 0)
@@ -135,7 +137,7 @@ def _scored(  # noqa: PLR0913 - a part needs all that the whole does
         rows=len(cells.sums),
         scores=tuple(scores),
         known=tuple(known),
-        psi=distance.psi(counts, layout.baseline[None, :], layout=layout, own=reference.own),
+        psi=np.where(reference.own[:, None], psi, forgiven(counts, psi, layout=layout)),
         psi_size=expected_psi(layout, n, inside=own),
         ks=gap,
         ks_size=np.sqrt(e),
