@@ -61,6 +61,8 @@ def _chunk(meta: Any) -> Chunk:
     if not isinstance(meta, dict):
         raise undecodable("a column of the Parquet file is not described")
     start, dictionary = _whole(meta.get(_DATA_PAGE)), meta.get(_DICTIONARY_PAGE)
+    if start == 0:  # where no file has a page: a column without rows
+        return Chunk(len(MAGIC), 0)
     if dictionary is not None and 0 < _whole(dictionary) < start:
         start = dictionary
     return Chunk(start, _whole(meta.get(_COMPRESSED)))

@@ -4,7 +4,7 @@ A page header is a Thrift struct in the compact protocol (parquet.thrift of Apac
 footer also tells sizes, but readers allocate what the page header says, so that is what must be bounded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,47 +19,76 @@ DOUBLE_BYTES: Final = 8
 _UNCOMPRESSED, _COMPRESSED = 2, 3
 _DATA, _DICTIONARY, _DATA_V2 = 5, 7, 8
 _NUM_VALUES: Final = 1
+_ENCODINGS: Final = {_DATA: 2, _DATA_V2: 4}
+DELTA_LENGTHS, DELTA_TEXTS = 6, 7
+"""Encodings of text that cannot stay a dictionary; in the second a value may repeat most of the one before it."""
+
+
+NO_WIDTHS: Final[Mapping[int, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: bytes when decompressed, values, and whether it is the dictionary of the others."""
+    """One page: bytes when decompressed, values, their encoding, and whether it is the dictionary of the others."""
 
     size: int
     values: int
     is_dictionary: bool
+    encoding: int = 0
 
 
 def check_pages(
-    data: Any, groups: Sequence[Sequence[Chunk]], *, limit: int, plain: frozenset[int] = frozenset()
-) -> None:
+    data: Any, groups: Sequence[Sequence[Chunk]], *, limit: int, widths: Mapping[int, int] = NO_WIDTHS
+) -> dict[int, int]:
     """Refuse a file whose pages hold more than `limit` bytes or doubles; `data` is the file, indexable by byte.
 
-    `plain` are the leaf columns whose dictionary is written out for each value, all of it in the worst case.
+    `widths` are the bytes of each value of those leaf columns whose dictionary is written out for each value; 0 stands
+    for any, all of the dictionary in the worst case. Gives the leaf columns that cannot stay dictionaries, as
+    `largest_page` does.
     """
     held = pages = 0
+    found: dict[int, int] = {}
     for chunks in groups:
         for leaf, chunk in enumerate(chunks):
             words = values = 0
             for page in pages_of(data, chunk):
                 pages += 1
                 held += page.size
-                words = max(words, page.size * page.is_dictionary)
+                words = max(words, page.size * (page.is_dictionary or page.encoding == DELTA_TEXTS))
                 values += page.values * (not page.is_dictionary)
                 if too_many(pages, data):
                     raise TooLarge("body-too-large", f"the Parquet file has more than {pages - 1} pages")
-                if held > limit or values * max(DOUBLE_BYTES, words if leaf in plain else 0) > limit:
+                width = (widths[leaf] or words) if leaf in widths else 0
+                if held > limit or values * max(DOUBLE_BYTES, width) > limit:
                     raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
+                _note(found, leaf, page)
+    return found
+
+
+def largest_page(data: Any, groups: Sequence[Sequence[Chunk]]) -> tuple[int, dict[int, int]]:
+    """Bytes of the largest page when decompressed, of a file that is read page by page.
+
+    And the leaf columns that cannot stay dictionaries, each with the bytes that one value may take, because it repeats
+    the one before it: no more than all that the page adds. 0 stands for values that lie in their pages as they are.
+    """
+    largest = 0
+    found: dict[int, int] = {}
+    for chunks in groups:
+        for leaf, chunk in enumerate(chunks):
+            for page in pages_of(data, chunk):
+                largest = max(largest, page.size)
+                _note(found, leaf, page)
+    return largest, found
+
+
+def _note(found: dict[int, int], leaf: int, page: Page) -> None:
+    if not page.is_dictionary and page.encoding in {DELTA_LENGTHS, DELTA_TEXTS}:
+        found[leaf] = max(found.get(leaf, 0), page.size * (page.encoding == DELTA_TEXTS))
 
 
 def too_many(pages: int, data: Any) -> bool:
     """Tell whether a file of this size may have so many pages."""
     return pages > MOST_PAGES + len(data) // BYTES_A_PAGE
-
-
-def largest_page(data: Any, groups: Sequence[Sequence[Chunk]]) -> int:
-    """Bytes of the largest page when decompressed, of a file that is read page by page."""
-    return max((page.size for chunks in groups for chunk in chunks for page in pages_of(data, chunk)), default=0)
 
 
 def pages_of(data: Any, chunk: Chunk) -> Iterator[Page]:
@@ -72,9 +101,12 @@ def pages_of(data: Any, chunk: Chunk) -> Iterator[Page]:
         reader = Compact(data, at, end)
         found = reader.struct(0)
         size, packed = _natural(found.get(_UNCOMPRESSED)), _natural(found.get(_COMPRESSED))
-        heads = [head for kind in (_DATA, _DATA_V2, _DICTIONARY) if isinstance(head := found.get(kind), dict)]
-        values = max((_natural(head.get(_NUM_VALUES)) for head in heads), default=0)
-        yield Page(size, values, _DICTIONARY in found)
+        heads = {kind: head for kind in (_DATA, _DATA_V2, _DICTIONARY) if isinstance(head := found.get(kind), dict)}
+        values = max((_natural(head.get(_NUM_VALUES)) for head in heads.values()), default=0)
+        encoding = max(
+            (_natural(heads[kind].get(field, 0)) for kind, field in _ENCODINGS.items() if kind in heads), default=0
+        )
+        yield Page(size, values, _DICTIONARY in found, encoding)
         at = reader.at + packed
 
 

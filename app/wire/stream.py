@@ -16,7 +16,7 @@ from app.wire.csvstream import CsvFile
 from app.wire.decode import MAX_DECODED, Format, decode, format_of
 from app.wire.faults import check_row_count, clip, undecodable
 from app.wire.ndjson import table_of_lines
-from app.wire.parquet import batches_of, check_largest_page, open_parquet
+from app.wire.parquet import batches_of, check_largest_page, coded, open_parquet
 from app.wire.sources import Plain, type_of_path, unpacked
 from app.wire.table import Rejection, Table
 from app.wire.telltale import is_table
@@ -125,9 +125,10 @@ class RowsFile:
     def _parquet(self, progress: Progress) -> Iterator[Table]:
         with unpacked(self.path, self.arriving) as path, _arrow_faults(), pa.memory_map(str(path)) as source:
             file = open_parquet(source)
-            check_largest_page(path, file, limit=self.json_limit)
+            deltas = check_largest_page(path, file, limit=self.json_limit)
+            file = coded(source, file, deltas)
             width, total, done = len(file.schema_arrow.names), max(file.metadata.num_rows, 1), 0
-            for batch in batches_of(file, rows=rows_of(width)):
+            for batch in batches_of(file, rows=rows_of(width), deltas=deltas, limit=self.json_limit):
                 yield table_of_batches(batch.schema, [batch])
                 done += batch.num_rows
                 progress(self.size * done // total)

@@ -4,6 +4,8 @@ import contextlib
 import io
 import subprocess
 import sys
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.errors import BadRequest, Problem, TooLarge
+from app.wire.flat import flat
 from app.wire.footer import Group, groups_of
 from app.wire.pages import pages_of
 from app.wire.parquet import table_of_parquet
+from app.wire.stream import RowsFile
+from app.wire.table import Table
 
 MIB = 1 << 20
 
@@ -124,6 +129,8 @@ MEASURED = """
 import resource, sys
 from app.errors import Problem
 from app.wire.parquet import table_of_parquet
+from app.wire.stream import RowsFile
+from app.wire.table import Table
 body = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -142,6 +149,74 @@ def test_a_footer_that_lies_about_sizes_costs_no_memory() -> None:
     code, grown = done.stdout.decode().split()
     assert code == "body-too-large"
     assert int(grown) < 64
+
+
+LONG_WORDS: dict[str, tuple[str, pa.DataType, dict[str, Any]]] = {
+    **{str(kind): ("w", kind, {"compression": "zstd"}) for kind in (pa.string(), pa.large_string(), pa.large_binary())},
+    "alike": ("w", pa.string(), {"use_dictionary": False, "column_encoding": {"s": "DELTA_BYTE_ARRAY"}}),
+}
+
+
+@pytest.mark.parametrize("name", LONG_WORDS)
+def test_a_long_word_is_held_once_or_refused(name: str) -> None:
+    """A word of a megabyte in a thousand rows takes kilobytes in the file; it is never written out for each row."""
+    letter, kind, options = LONG_WORDS[name]
+    word, sink = pa.array([letter * 10**6]).cast(kind), io.BytesIO()
+    with pq.ParquetWriter(sink, pa.schema([("s", kind)]), **options) as writer:
+        for _ in range(10):
+            writer.write_table(pa.table({"s": word.take(pa.array([0] * 100))}))
+    command = [sys.executable, "-c", MEASURED]
+    done = subprocess.run(command, input=sink.getvalue(), capture_output=True, check=True, timeout=100)
+    told, grown = done.stdout.decode().split()
+    assert told == ("body-too-large" if name == "alike" else "1000")
+    assert int(grown) < 96
+
+
+def read(table: Table, name: str) -> list[str | None]:
+    """The words of a column."""
+    plain: Any = flat(table.columns[name])
+    words: list[Any] = (plain.dictionary_decode() if pa.types.is_dictionary(plain.type) else plain).to_pylist()
+    return [word.decode() if isinstance(word, bytes) else word for word in words]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary()])
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_text_that_cannot_stay_a_dictionary(tmp_path: Path, encoding: str, kind: pa.DataType) -> None:
+    """Encodings that no dictionary can be read from are read otherwise, beside those that can."""
+    words = [None if n % 7 == 0 else f"{'same' * 300}{n}" for n in range(3000)]
+    table = pa.table({"s": pa.array(words).cast(kind), "d": pa.array(words).dictionary_encode(), "t": ["a"] * 3000})
+    dictionaries: list[str] = ["d", "t"]
+    body = written(table, use_dictionary=dictionaries, column_encoding={"s": encoding}, row_group_size=1000)
+    (tmp_path / "x.parquet").write_bytes(body)
+    first = table_of_parquet(body, limit=32 * MIB)
+    again = list(RowsFile(tmp_path / "x.parquet", json_limit=4 * MIB))
+    assert sum(one.rows for one in again) == first.rows == 3000
+    for tables in ([first], again):
+        assert [word for one in tables for word in read(one, "s")] == words
+        assert {word for one in tables for word in read(one, "t")} == {"a"}
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+def test_no_rows(tmp_path: Path, compression: str) -> None:
+    """A file without rows may have dictionaries, and columns that begin nowhere."""
+    kinds = [pa.string(), pa.int64(), pa.bool_(), pa.decimal128(9, 2), pa.dictionary(pa.int8(), pa.string())]
+    body = written(pa.table({str(n): pa.array([], kind) for n, kind in enumerate(kinds)}), compression=compression)
+    assert table_of_parquet(body, limit=MIB).rows == 0
+    (tmp_path / "x.parquet").write_bytes(body)
+    assert sum(one.rows for one in RowsFile(tmp_path / "x.parquet")) == 0
+
+
+def test_values_of_one_width_take_what_they_are_wide() -> None:
+    """Many distinct decimals, halves and keys of fixed width are no bomb."""
+    rng = np.random.default_rng(2)
+    table = pa.table(
+        {
+            "d": pa.array([Decimal(n).scaleb(-4) for n in range(20_000)], pa.decimal128(22, 4)),
+            "h": rng.normal(size=20_000).astype(np.float16),
+            "k": pa.array([b"%016d" % n for n in range(20_000)], pa.binary(16)),
+        }
+    )
+    assert table_of_parquet(written(table), limit=4 * MIB).rows == 20_000
 
 
 def test_a_list_of_one_long_word_is_refused() -> None:
