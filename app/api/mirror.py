@@ -17,6 +17,7 @@ from app.api.names import ModelName, Version, decoded
 from app.api.problems import responses
 from app.errors import NotFound
 from app.monitor import mirror
+from app.monitor.halves import Asked
 from app.monitor.keyring import Scope
 
 router = APIRouter(tags=["ingest"])
@@ -32,7 +33,15 @@ BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {}}, "application/octet-stream": _BYTES},
-    }
+    },
+    "parameters": [
+        {
+            "name": "model",
+            "in": "query",
+            "description": "Name of the model; else that of the path.",
+            "schema": {"type": "string"},
+        }
+    ],
 }
 
 
@@ -93,6 +102,7 @@ async def _mirrored(
     request: Request, model: str, version: str | None, *, service: ServiceDep, intake: IntakeDep, kind: str
 ) -> Response:
     batch_id = mirror.batch_id_of(request.headers) or uuid.uuid4().hex
+    asked = Asked(request.query_params.get("model"), version, request.state.holder)
     async with intake.body(request) as body:
         receipt = await run_in_threadpool(
             mirror.receive,
@@ -100,7 +110,7 @@ async def _mirrored(
             model,
             kind=kind,
             batch_id=batch_id,
-            version=version,
+            asked=asked,
             headers=request.headers,
             body=body,
         )

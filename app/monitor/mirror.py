@@ -11,7 +11,8 @@ from app.drift.columns import Role
 from app.errors import BadRequest, Problem, Refused, Unavailable
 from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
-from app.monitor.senders import side_of
+from app.monitor.halves import Asked
+from app.monitor.senders import resolve, side_of
 from app.monitor.service import Service
 from app.wire.faults import check_row_count
 from app.wire.inflate import inflate
@@ -72,21 +73,21 @@ def receive(  # noqa: PLR0913 - a request is all of it
     *,
     kind: str,
     batch_id: str,
-    version: str | None,
+    asked: Asked,
     headers: Mapping[str, str],
     body: bytes,
 ) -> dict[str, Any]:
-    """Record the rows of a mirrored request; gives the receipt."""
+    """Record the rows of a mirrored request to a model, unless the query names another; gives the receipt."""
     content_type = headers.get("content-type", "")
     try:
-        watched = service.catalog.watched(model)
+        watched = resolve(service, [asked.model], holder=asked.holder) or service.catalog.watched(model)
         try:
             with service.decodes:
                 plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
             with service.burden.carrying(0 if plain is body else len(plain)):
                 length, rows = (_number(headers, name) for name in (_LENGTH, "x-row-count"))
-                copy = Copy(batch_id, plain, content_type, length, version, rows)
-                receipt = ingest.delivery(service, model, shipment=copy, kind=kind)
+                copy = Copy(batch_id, plain, content_type, length, asked.version, rows)
+                receipt = ingest.delivery(service, watched.model.name, shipment=copy, kind=kind)
         except (BadRequest, Refused) as problem:
             samples.note(service, watched, problem, kind=kind, content_type=content_type, body=body)
             raise

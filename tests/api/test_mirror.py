@@ -57,6 +57,21 @@ def test_versions(locked: Locked) -> None:
     assert model.rows() == {"default": 2, "7": 1, "8": 1}
 
 
+def test_another_model_by_the_query(locked: Locked) -> None:
+    """A model that the query names and that is known stands before that of the path, which need not be known then."""
+    model, other = watched(locked), watched(locked)
+    rows, said = {"instances": [{"x": 1}]}, f"?model={quote(model.name, safe='')}"
+    assert mirrored(other, "/v1/models/{m}:predict" + said, rows, X_Request_Id="r-1") == 200
+    assert mirrored(other, "/v1/models/{m}-shadow:predict" + said, rows, X_Request_Id="r-1") == 200
+    inputs = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}
+    assert mirrored(other, "/v2/models/{m}/infer" + said, inputs) == 200
+    assert mirrored(other, "/v2/models/{m}/versions/7/infer" + said, inputs) == 200
+    assert model.rows() == {"default": 2, "7": 1}
+    assert mirrored(other, "/v1/models/{m}:predict?model=nobody", rows) == 200
+    assert other.rows() == {"default": 1}
+    assert mirrored(other, "/v1/models/{m}-shadow:predict?model=nobody", rows) == 404
+
+
 def test_tensors_of_triton(locked: Locked) -> None:
     """A binary body is counted, packed or not, whatever its headers say."""
     model = watched(locked)
