@@ -114,6 +114,9 @@ def test_dedupe(model: Watched) -> None:
         model.post(body, User_Agent="curl/8")
     assert model.rows() == {"default": 16}
     assert model.post(body, path="batches?dedupe=id").status_code == 422
+    for said in ("application/x-ndjson", "application/json; charset=utf-8", ""):
+        again = model.post(body, path="batches?dedupe=body", Content_Type=said)
+        assert (again.status_code, again.json()["duplicate"]) == (200, True), said
 
 
 def test_bad_records(model: Watched) -> None:
