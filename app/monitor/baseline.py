@@ -1,7 +1,7 @@
 """The road of a baseline: rows of any size, bins, counts by window."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -139,7 +139,9 @@ class BaselineRows:
         numbers: dict[str, int] = {}
         values: dict[str, int] = {}
         for table in self._tables():
-            for name in self._names(table):
+            names = self._names(table)
+            self._check_columns({*self._declared, *values, *names})
+            for name in names:
                 some = table.columns[name][: INFERENCE_ROWS - seen]
                 share = numeric_share(some, text=table.text)
                 numbers[name] = numbers.get(name, 0) + share[0]
@@ -152,7 +154,6 @@ class BaselineRows:
             self._kinds[name] = self._declared.get(name, (kind, Role.FEATURE))
         for name, declared in self._declared.items():
             self._kinds.setdefault(name, declared)
-        self._check_columns()
 
     def _discover(self, table: Table) -> list[str]:
         """Note the columns that the first rows did not have; their values count as numbers."""
@@ -162,16 +163,16 @@ class BaselineRows:
         for name in late:
             self._kinds[name] = (Kind.NUMERIC, Role.FEATURE)
         if late:
-            self._check_columns()
+            self._check_columns(self._kinds)
         return late
 
     def _names(self, table: Table) -> list[str]:
         return [check_name(name, "column") for name in table.columns if name not in self._steering]
 
-    def _check_columns(self) -> None:
-        if len(self._kinds) > self._max_columns:
+    def _check_columns(self, names: Collection[str]) -> None:
+        if len(names) > self._max_columns:
             raise Refused(
-                "too-many-columns", f"a model may have {self._max_columns} features, these rows have {len(self._kinds)}"
+                "too-many-columns", f"a model may have {self._max_columns} features, these rows have {len(names)}"
             )
 
 

@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import pyarrow.csv
 
 from app.errors import Refused
 from app.wire.csvnumbers import NumberColumns
+from app.wire.csvwide import WIDE, WideColumns
 from app.wire.faults import RAGGED_LINE, check_names, clip, kept, listed, undecodable
 from app.wire.names import check_name
 from app.wire.table import RawColumn, Table
@@ -55,13 +56,22 @@ def begun(text: bytes) -> bytes:
     return text.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
 
 
-def _open(text: Octets, width: int, *, headed: bool, ragged: list[int], doubles: Collection[int]) -> Any:
+def _open(  # noqa: PLR0913 - what a reader has to know
+    text: Octets,
+    width: int,
+    *,
+    headed: bool,
+    ragged: list[int],
+    doubles: Collection[int],
+    only: list[int] | None = None,
+) -> Any:
     """Read UTF-8 cells, noting the row number, from 0, of every line of another width.
 
-    `doubles` are columns to be read as numbers; a cell that is none ends the reading.
+    `doubles` are columns to be read as numbers; a cell that is none ends the reading. `only` are those to be read.
     """
     names = [str(n) for n in range(width)]
-    types = {name: pa.float64() if place in doubles else pa.string() for place, name in enumerate(names)}
+    chosen = names if only is None else [names[place] for place in only]
+    types = {name: pa.float64() if int(name) in doubles else pa.string() for name in chosen}
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
         ragged.append(row.number - 1 - headed)
@@ -75,6 +85,7 @@ def _open(text: Octets, width: int, *, headed: bool, ragged: list[int], doubles:
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=types,
+            include_columns=None if only is None else chosen,
             check_utf8=False,
             null_values=[""],
             strings_can_be_null=True,
@@ -102,11 +113,16 @@ def _table(columns: Mapping[str, RawColumn], rows: int, *, ragged: list[int]) ->
     )
 
 
-def table_of_csv(body: bytes, *, numbers: Collection[str] = ()) -> Table:
-    """Make a table of a whole CSV body; columns named in `numbers` are read as such where all of their cells are."""
+def table_of_csv(body: bytes, *, numbers: Collection[str] = (), wanted: Callable[[], Collection[str]] = tuple) -> Table:
+    """Make a table of a whole CSV body; columns named in `numbers` are read as such where all of their cells are.
+
+    Of very many columns only those `wanted` are read at once.
+    """
     names = header(body)
     text = begun(repaired(body))
     ended = text if text.endswith((b"\n", b"\r")) else text + b"\n"
+    if len(names) > WIDE:
+        return table_of_wide_lines(ended, names, headed=True, wanted=wanted())
     doubles = {place for place, name in enumerate(names) if name in numbers}
     return table_of_lines(ended, names, doubles=doubles, headed=True)
 
@@ -117,6 +133,8 @@ def table_of_lines(text: Octets, names: list[str], *, doubles: set[int], headed:
     Columns at the places in `doubles` are read as numbers; one that holds something else is taken out of them.
     """
     width = len(names)
+    if width > WIDE:
+        return table_of_wide_lines(text, names, headed=headed)
     for _ in range(LOOKS):
         tried = doubles.copy()
         if not tried:
@@ -132,13 +150,29 @@ def table_of_lines(text: Octets, names: list[str], *, doubles: set[int], headed:
     return _table_of_cells(names, batches, ragged=ragged)
 
 
+def table_of_wide_lines(text: Octets, names: list[str], *, headed: bool, wanted: Collection[str] = ()) -> Table:
+    """Make a table of whole lines with very many cells; they stay text, and most are not read."""
+    refused: list[int] = []
+
+    def read(places: list[int]) -> pa.RecordBatch:
+        batches, refused[:], _ = _look(text, len(names), set(), headed=headed, only=places)
+        return (
+            batches[0]
+            if batches
+            else pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(places), names=list(map(str, places)))
+        )
+
+    columns = WideColumns(names, read, wanted=wanted)
+    return _table(columns, columns.rows, ragged=refused)
+
+
 def _look(
-    text: Octets, width: int, doubles: set[int], *, headed: bool
+    text: Octets, width: int, doubles: set[int], *, headed: bool, only: list[int] | None = None
 ) -> tuple[list[pa.RecordBatch], list[int], set[int]]:
     """Read all rows; gives them, the refused ones, and a column of doubles that holds something else."""
     ragged: list[int] = []
     try:
-        batches = list(_open(text, width, headed=headed, ragged=ragged, doubles=doubles))
+        batches = list(_open(text, width, headed=headed, ragged=ragged, doubles=doubles, only=only))
     except pa.ArrowInvalid as error:
         odd = COLUMN.search(str(error))
         if odd is not None and int(odd[1]) in doubles:

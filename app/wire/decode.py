@@ -173,7 +173,7 @@ def _table(  # noqa: PLR0913 - what decode is given
         case Format.CSV:
             if most is not None and b'"' not in body:  # without a quote each line is a row, after the header
                 check_lines(body, most, headed=True)
-            return table_of_csv(body, numbers=numbers())
+            return table_of_csv(body, numbers=numbers(), wanted=known)
         case Format.JSON:
             if most is not None:
                 check_objects(body, most)
