@@ -48,7 +48,7 @@ faults-long: $(VENV)/.dev ## The same for hours (choose with FAULTS="F1 F5 --see
 fuzz: $(VENV)/.dev ## Throw mutated bytes at every reader, a minute each (choose with FUZZ="batch --seconds 1800")
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
-bench: $(VENV)/.dev ## Measure against the yardsticks of the same run
+bench: $(VENV)/.dev $(VENV)/.peers ## Measure against the yardsticks of the same run
 	@$(BIN)/python -m bench
 
 dashboards: $(VENV)/.dev ## Write grafana/dashboards and deploy/prometheus anew
@@ -63,6 +63,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew into requirements/
 	@$(COMPILE) --output-file requirements/demo.txt --no-deps --group demo
 	@$(COMPILE) --output-file requirements/dev.txt --extra quality --group test --group lint \
 		--constraint requirements/runtime.txt --constraint requirements/build.txt pyproject.toml
+	@$(COMPILE) --output-file requirements/peers.txt --group peers
 	@! grep -n '://' requirements/*.txt
 
 clean: ## Remove the environment and every cache
@@ -84,4 +85,10 @@ $(VENV)/.demo: requirements/runtime.txt requirements/build.txt requirements/demo
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
 	@echo "Installing what the tests need"
 	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.peers: requirements/peers.txt $(VENV)/.dev
+	@echo "Installing what is measured beside ours"
+	@$(PYTHON) -m venv --without-pip $(VENV)/peers
+	@$(PIP) --python $(VENV)/peers/bin/python install --quiet --require-hashes --no-deps -r requirements/peers.txt
 	@touch $@

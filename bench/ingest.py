@@ -8,9 +8,9 @@ instead of 1 GB.
 """
 
 import argparse
-import importlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from feeds.bodies import ARROW, JSON, OCTETS, Feed, arrow, feeds, names_of, tensor_of
 from feeds.history import baseline
-from feeds.host import OTHER_CORES, SERVICE_CORES, Host, peer, service
+from feeds.host import OTHER_CORES, SERVICE_CORES, Host, peer, service, told
 from feeds.load import post, put, rate
 from fill import Doubles, best, fitted, spoiled
 
@@ -164,14 +164,12 @@ def peers(rng: np.random.Generator) -> None:
     with peer(Path(__file__).parent / "feeds" / "plain.py") as host:
         speed = rate(host, post("/rows", JSON), body, clients=CLIENTS, seconds=SECONDS).requests
     print(f"FastAPI + pydantic, JSON rows, nothing stored: {speed * block.size / MILLION:.2f} M values/s")
-    try:
-        pandas, whylogs = importlib.import_module("pandas"), importlib.import_module("whylogs")
-    except ImportError:
-        print("whylogs is not installed here (pip install whylogs pandas)")
+    python = Path(sys.prefix) / "peers" / "bin" / "python"
+    if not python.exists():
+        print("whylogs is not installed here (make .venv/.peers)")
         return
-    frame = pandas.DataFrame(block, columns=names_of(FEATURES))
-    took = on_first_core(lambda: whylogs.log(frame))
-    print(f"whylogs.log of the ready table, nothing stored: {block.size / took / MILLION:.2f} M values/s")
+    found = told(python, "profiled.py", ROWS, FEATURES, PASSES)
+    print(f"whylogs.log of the ready table, nothing stored: {found / MILLION:.2f} M values/s")
 
 
 def history(host: Host, rng: np.random.Generator, *, size: int) -> None:

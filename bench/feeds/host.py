@@ -95,6 +95,14 @@ def peer(script: Path) -> Iterator[Host]:
         yield Host(int(process.stdout.readline()), process.pid)
 
 
+def told(python: Path, script: str, *arguments: int) -> float:
+    """Run a script beside this one on the first core, with another interpreter, and give the number that it prints."""
+    program = [str(python), str(Path(__file__).with_name(script)), *map(str, arguments)]
+    with _running(program, env=dict(os.environ), stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        return float(process.stdout.read())
+
+
 @contextmanager
 def _running(program: list[str], *, env: dict[str, str], stderr: Any) -> Iterator[subprocess.Popen[str]]:
     root = Path(__file__).parents[2]
