@@ -150,7 +150,7 @@ class Catalog:
     def names(self) -> list[str]:
         """List the names of all models."""
         with self._database.snapshot() as conn:
-            return [model.name for model in models.listed(conn)]
+            return models.names(conn)
 
     def forget(self, name: str) -> None:
         """Read a model anew the next time."""

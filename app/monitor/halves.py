@@ -10,7 +10,7 @@ from app.monitor import samples
 from app.monitor.calls import answered, asked, stored_of, wanted
 from app.monitor.catalog import Watched
 from app.monitor.keyring import Holder
-from app.monitor.senders import resolve
+from app.monitor.senders import Finder
 from app.monitor.service import Service
 from app.storage.pairing import Stored
 from app.wire.inflate import inflate
@@ -45,11 +45,12 @@ def heard(service: Service, events: Sequence[Event | BadRequest], asked_for: Ask
     read: list[Heard] = []
     problems: list[Problem] = []
     left = service.policy.max_decoded_bytes
+    finder = Finder(service, asked_for.holder)
     for event in events:
         if isinstance(event, BadRequest):
             problems.append(event)
             continue
-        watched = resolve(service, [asked_for.model, *event.candidates], holder=asked_for.holder)
+        watched = finder.find([asked_for.model, *event.candidates])
         if watched is None:
             _unknown(service, event)
             continue

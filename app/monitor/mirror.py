@@ -12,7 +12,7 @@ from app.errors import BadRequest, Problem, Refused, Unavailable
 from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
 from app.monitor.halves import Asked
-from app.monitor.senders import resolve, side_of
+from app.monitor.senders import Finder, side_of
 from app.monitor.service import Service
 from app.wire.faults import check_row_count
 from app.wire.inflate import inflate
@@ -80,7 +80,7 @@ def receive(  # noqa: PLR0913 - a request is all of it
     """Record the rows of a mirrored request to a model, unless the query names another; gives the receipt."""
     content_type = headers.get("content-type", "")
     try:
-        watched = resolve(service, [asked.model], holder=asked.holder) or service.catalog.watched(model)
+        watched = Finder(service, asked.holder).find([asked.model]) or service.catalog.watched(model)
         try:
             with service.decodes:
                 plain = inflate(body, None, limit=service.policy.max_decoded_bytes)

@@ -11,7 +11,7 @@ from app.monitor import ingest, samples
 from app.monitor.catalog import Watched
 from app.monitor.keyring import Holder
 from app.monitor.opening import opening
-from app.monitor.senders import resolve
+from app.monitor.senders import Finder
 from app.monitor.service import Service
 from app.wire.bentoml import META, bento_of, strangers
 from app.wire.envelope import opened, relabelled
@@ -106,7 +106,7 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
             return _exported(service, plain, told)
     except Problem as problem:
         service.instruments.count_request(OTLP, problem.status)
-        watched = resolve(service, [told.model], holder=told.holder) if isinstance(problem, BadRequest) else None
+        watched = Finder(service, told.holder).find([told.model]) if isinstance(problem, BadRequest) else None
         if watched is not None:
             said = "" if told.as_json is None else JSON if told.as_json else PROTOBUF
             samples.note(service, watched, problem, kind=OTLP, content_type=said, body=body)
@@ -175,11 +175,12 @@ def _groups(service: Service, logs: Iterable[Logs], told: Export) -> dict[_Group
     """Sort records by where they go."""
     found: dict[_Group, list[Row | None]] = {}
     groups: dict[Any, _Group] = {}
+    finder = Finder(service, told.holder)
     for one in logs:
         for row, key, roles in _keyed(one):
             whole = (one.service, one.version, key, roles)
             if whole not in groups:
-                groups[whole] = _group(service, one, told, key=key, roles=roles)
+                groups[whole] = _group(finder, one, told, key=key, roles=roles)
             found.setdefault(groups[whole], []).append(row)
     return found
 
@@ -196,10 +197,10 @@ def _keyed(logs: Logs) -> Iterator[tuple[Row | None, tuple[str, str | None], tup
 
 
 def _group(
-    service: Service, logs: Logs, told: Export, *, key: tuple[str, str | None], roles: tuple[tuple[str, str], ...]
+    finder: Finder, logs: Logs, told: Export, *, key: tuple[str, str | None], roles: tuple[tuple[str, str], ...]
 ) -> _Group:
     kind, bento = key
-    watched = resolve(service, (told.model, logs.service, bento), holder=told.holder)
+    watched = finder.find((told.model, logs.service, bento))
     version = next((name for name in (told.version, logs.version) if name and lawful(name)), None)
     named = " or ".join(clip(repr(name)) for name in (told.model, logs.service, bento) if name) or "service.name"
     return _Group(None if watched is None else watched.model.name, version, kind, named, roles)

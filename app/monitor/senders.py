@@ -11,24 +11,35 @@ from app.wire.names import lawful
 from app.wire.senders.sides import Side
 
 
-def resolve(service: Service, candidates: Iterable[str | None], *, holder: Holder = ANYBODY) -> Watched | None:
-    """Give the first candidate that is a known model and visible to the holder; None when there is none."""
-    names = [name for name in dict.fromkeys(candidates) if name and lawful(name) and holder.sees(name)]
-    for fresh in (False, True):
+class Finder:
+    """Finds the models that one delivery means: however many strangers it names, the names of all are read once."""
+
+    def __init__(self, service: Service, holder: Holder = ANYBODY) -> None:
+        """Find what a key's holder may see."""
+        self._catalog = service.catalog
+        self._holder = holder
+        self._listed: frozenset[str] | None = None
+
+    def find(self, candidates: Iterable[str | None]) -> Watched | None:
+        """Give the first candidate that is a known model and visible to the holder; None when there is none.
+
+        An absence noted a moment ago is believed as long as another candidate is found.
+        """
+        names = [name for name in dict.fromkeys(candidates) if name and lawful(name) and self._holder.sees(name)]
+        found = self._first(names)
+        if found is None and names and self._listed is None:
+            self._listed = frozenset(self._catalog.names())
+            found = self._first(names)
+        return found
+
+    def _first(self, names: Iterable[str]) -> Watched | None:
         for name in names:
-            found = _known(service, name, fresh=fresh)
-            if found is not None:
-                return found
-    return None
-
-
-def _known(service: Service, name: str, *, fresh: bool) -> Watched | None:
-    """Ask the catalog; unless it has to be `fresh`, an absence noted a moment ago is believed."""
-    if not fresh and service.catalog.absent(name):
-        return None
-    try:
-        return service.catalog.watched(name, fresh=fresh)
-    except NotFound:
+            if self._catalog.absent(name) if self._listed is None else name not in self._listed:
+                continue
+            try:
+                return self._catalog.watched(name)
+            except NotFound:
+                continue
         return None
 
 

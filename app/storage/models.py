@@ -81,6 +81,12 @@ def listed(conn: Connection) -> list[Model]:
     return _read(conn)
 
 
+def names(conn: Connection) -> list[str]:
+    """The names of all living models, in order."""
+    columns = tables.model.c
+    return list(conn.scalars(select(columns.name).where(columns.deleted_at.is_(None)).order_by(columns.name)))
+
+
 def delete(conn: Connection, model_id: int, *, now_us: int) -> bool:
     """Remove a model from sight; its rows stay in the books."""
     lock(conn, model_id)
