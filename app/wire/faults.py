@@ -102,6 +102,12 @@ def check_rows(count: int) -> None:
         raise TooLarge("body-too-large", f"the body holds more than {MAX_ROWS} rows")
 
 
+def check_listed(count: int) -> None:
+    """Refuse more rows than there may be arrays and objects, where each row becomes one."""
+    if count > MAX_CONTAINERS:
+        raise TooLarge("body-too-large", f"the body holds more than {MAX_CONTAINERS} rows")
+
+
 def check_cells(rows: int, columns: int, *, limit: int) -> None:
     """Refuse a table of more cells than bytes are allowed."""
     check_rows(rows)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from app.wire.faults import NOT_AN_OBJECT, RAGGED_LINE, check_names, kept, undecodable
+from app.wire.faults import NOT_AN_OBJECT, RAGGED_LINE, check_listed, check_names, kept, undecodable
 from app.wire.jsonrows import RowColumns, table_of_rows
 from app.wire.senders.sides import Answer, Part, Side, check_width, named, rows_of
 from app.wire.table import LISTED_REJECTIONS, RawColumn, Rejection, Table
@@ -26,11 +26,13 @@ def table_of_instances(instances: object, side: Side, *, exact: Again | None = N
 
 
 def _table_of_lists(rows: list[Any], side: Side, *, kinds: set[type]) -> Table:
-    if list not in kinds:
-        rows = [[row] for row in rows]
     wanted = len(side.ordered)
+    if list not in kinds:
+        check_width(1, wanted)
+        return Table(len(rows), {side.ordered[0]: rows}, len(rows))
+    check_listed(len(rows))
     bad: dict[int, str] = {}
-    widths = set(map(len, rows)) if kinds <= {list} or list not in kinds else set()
+    widths = set(map(len, rows)) if kinds <= {list} else set()
     if widths != {wanted}:
         bad = {
             n: RAGGED_LINE if isinstance(row, list) else NOT_AN_OBJECT
@@ -86,10 +88,12 @@ def answer_of_predictions(predictions: object, side: Side) -> Answer:
         raise undecodable("the predictions must be an array")
     count = len(predictions)
     if any(isinstance(row, dict) for row in predictions):
+        check_listed(count)
         objects = RowColumns([row if isinstance(row, dict) else {} for row in predictions], None)
         return Answer(count, named([Part(name, objects[name], count) for name in objects], side))
     if not any(isinstance(row, list) for row in predictions):
         return Answer(count, named([Part(None, predictions, count)], side))
+    check_listed(count)
     widths = {len(row) for row in predictions if isinstance(row, list)}
     width = len(side.ordered) if len(side.ordered) in widths or not side.ordered else max(widths)
     rows = [row if isinstance(row, list) else [row] for row in predictions]

@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
+import psutil
 import pytest
 
-from app.errors import BadRequest
+from app.errors import BadRequest, TooLarge
 from app.wire.senders.calls import read_request, read_response, read_truth, rows_told
 from app.wire.senders.joined import joined
 from app.wire.senders.sides import Answer, Side
@@ -17,6 +18,7 @@ FRAME: Final[dict[str, list[object]]] = {
 }
 EXPECTED: Final = {"age": [41.5, None, "nan"], "income": [1.0, 2000.0, "-inf"], "city": ["Oslo", "Ålesund", None]}
 RECORDS: Final = [dict(zip(FRAME, row, strict=True)) for row in zip(*FRAME.values(), strict=True)]
+MANY: Final = (1 << 20) + 2
 LISTS: Final = [list(row) for row in zip(*FRAME.values(), strict=True)]
 
 
@@ -98,6 +100,30 @@ def test_what_is_no_call(document: object) -> None:
     with pytest.raises(BadRequest) as refused:
         read(document)
     assert refused.value.code == "undecodable"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"instances": [1] * MANY + [[1]]},
+        {"dataframe_split": {"columns": ["age"], "data": [1] * MANY}},
+        {"predictions": [1] * MANY + [[1]]},
+        {"predictions": [1] * MANY + [{}]},
+    ],
+    ids=lambda document: next(iter(document)),
+)
+def test_rows_beyond_bounds(document: dict[str, object]) -> None:
+    """Values that would each become an array are refused before they do."""
+    body, before = as_json(document), psutil.Process().memory_info().rss
+    reader, side = (read_response, ANSWERED) if "predictions" in document else (read_request, ASKED)
+    with pytest.raises(TooLarge):
+        reader(body, "", header_length=None, side=side)
+    assert psutil.Process().memory_info().rss - before < 100 << 20
+
+
+def test_values_alone_need_no_arrays() -> None:
+    """A list of single values may be longer."""
+    assert read({"instances": [1] * MANY}, Side(("age",), frozenset({"age"}))).rows == MANY
 
 
 def test_no_rows() -> None:
