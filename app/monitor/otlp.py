@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.drift.columns import Role
@@ -49,17 +49,18 @@ class Outcome:
     as_json: bool
     received: int = 0
     rejected: int = 0
-    reasons: dict[str, None] | None = None
+    reasons: dict[str, None] = field(default_factory=dict)
 
     def reject(self, records: int, reason: str) -> None:
-        """Note why records do not count."""
+        """Note why records do not count; the first few reasons are kept."""
         self.rejected += records
-        self.reasons = (self.reasons or {}) | ({reason: None} if records else {})
+        if records and len(self.reasons) < SHOWN:
+            self.reasons[reason] = None
 
     @property
     def message(self) -> str:
         """Tell a few of the reasons."""
-        return "; ".join(list(self.reasons or ())[:SHOWN])
+        return "; ".join(self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
