@@ -20,6 +20,8 @@ _STRAY_ROWS: Final = 1
 """One row in a special bin is no witness against a window."""
 _KNOWN: Final = 30
 """Rows of a special bin in the reference from which on its share is known well enough for a binomial law."""
+_MOSTLY_NEW: Final = 0.5
+"""Where more rows of the baseline than this had a value of their own, no share of unseen values is too many."""
 _CELLS: Final = 400_000
 
 
@@ -179,4 +181,5 @@ def _independent(  # noqa: PLR0913 - a bin is found by all of them
     rare = special.betainc(np.maximum(found, 1), known + 0.5, odds)
     worth, share = 1.0 - odds, np.minimum((known + 0.5) / (rows + 1.0), 1.0)
     common = special.betainc(np.maximum(found, 1) * worth, np.maximum(seen.n - found, 0) * worth + 1.0, share)
-    return np.where(found > 0, np.where(known >= _KNOWN, np.minimum(rare, common), rare), 1.0)
+    usual = (found <= 0) | ((s == 1) & (layout.novelty > _MOSTLY_NEW))
+    return np.where(usual, 1.0, np.where(known >= _KNOWN, np.minimum(rare, common), rare))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.drift.bloom import Bloom
 from app.drift.categories import CategoricalBins, category_hash, may_have_a_bin
+from app.drift.singles import Singles
 
 Hashes = NDArray[np.uint64]
 
@@ -28,7 +29,7 @@ class CategorySketch:
         self.bits = bits
         self._counts: dict[str, int] = {}
         self._forgotten: Hashes = np.empty(0, dtype=np.uint64)
-        self._forgotten_singles = 0
+        self._singles = Singles()
         self._filter: Bloom | None = None
 
     def add(self, codes: NDArray[np.int32], categories: Sequence[str]) -> None:
@@ -59,8 +60,11 @@ class CategorySketch:
         return CategoricalBins(top, known=known)
 
     def singletons(self) -> int:
-        """How many categories occurred once; an upper estimate once some were forgotten."""
-        return self._forgotten_singles + sum(count == 1 for count in self._counts.values())
+        """How many categories occurred once; an estimate from a sample of them once many were forgotten."""
+        if not len(self._singles):
+            return sum(count == 1 for count in self._counts.values())
+        kept = list(self._counts)
+        return self._singles.beside(_hashes(kept), np.array([self._counts[one] for one in kept], dtype=np.int64))
 
     def _ranked(self) -> list[str]:
         return sorted(self._counts, key=lambda category: (-self._counts[category], category))
@@ -68,14 +72,16 @@ class CategorySketch:
     def _prune(self) -> None:
         ranked = self._ranked()
         rare = ranked[self.cap // 2 :]
-        self._remember(rare)
-        self._forgotten_singles += sum(self._counts[category] == 1 for category in rare)
+        hashes = _hashes(rare)
+        self._singles.forget(hashes, np.array([self._counts[category] for category in rare], dtype=np.int64))
+        self._keep(hashes)
         self._counts = {category: self._counts[category] for category in ranked[: self.cap // 2]}
 
     def _remember(self, categories: Sequence[str]) -> None:
-        if not categories:
-            return
-        hashes = np.array([category_hash(category) for category in categories], dtype=np.uint64)
+        if categories:
+            self._keep(_hashes(categories))
+
+    def _keep(self, hashes: Hashes) -> None:
         if self._filter is None:
             self._forgotten = np.union1d(self._forgotten, hashes)
             if len(self._forgotten) <= self.hashes:
@@ -83,3 +89,7 @@ class CategorySketch:
             self._filter, hashes = Bloom.of(self.bits), self._forgotten
             self._forgotten = self._forgotten[:0]
         self._filter.add(hashes)
+
+
+def _hashes(categories: Sequence[str]) -> Hashes:
+    return np.array([category_hash(category) for category in categories], dtype=np.uint64)

@@ -5,10 +5,11 @@ from math import log
 import numpy as np
 import pytest
 
-from app.drift.judgement import Judgement, judge
+from app.drift.judgement import STATISTICS, Judgement, judge
 from app.drift.layout import Layout, layout
 from app.drift.refit import refit
 from app.drift.replay import Windows
+from app.drift.trailing import Trailing
 from app.drift.turnover import allowance, forgiven
 from drift.streams import hourly, starts, stream, trailing
 
@@ -96,3 +97,23 @@ def test_numbers_are_left_alone() -> None:
     place, windows = stream(1)
     psi = np.random.default_rng(0).random((len(windows.starts), place.features))
     assert forgiven(windows.counts, psi, layout=place) is psi
+
+
+def test_a_column_of_unique_values_is_no_flood() -> None:
+    """Where rows of the baseline mostly had a value of their own, live rows do, and no share of them is too many."""
+    at = starts(14 * 168)
+    rows = np.random.default_rng(5).poisson(300, len(at))
+    counts = np.zeros((len(at), len(KINDS)), dtype=np.int64)
+    live = np.arange(len(at)) >= WEEKS * 168
+    counts[:, NAMED + 1], counts[:, NAMED + 2] = np.where(live, 0, rows), np.where(live, rows, 0)
+    baseline = counts[~live].sum(axis=0)
+    offsets, groups = np.array([0, len(KINDS)]), np.arange(len(KINDS))
+    place = layout(offsets, KINDS, groups=groups, baseline=baseline, novelty=np.array([1.0]))
+    for trailed in (0, 1, 2, 4):
+        used = slice(trailed * 168, (WEEKS + trailed) * 168)
+        own = ~live[used]
+        reference = Trailing(at[used], counts[used], rows[used], own)
+        fitted = refit(place, reference, grid=hourly())
+        now = slice((WEEKS + trailed + 1) * 168, (WEEKS + trailed + 2) * 168)
+        found = judge(place, fitted, starts=at[now], counts=counts[now], rows=rows[now], grid=hourly())
+        assert (found.p[STATISTICS.index("unseen_ratio")] > 0.05).all()
