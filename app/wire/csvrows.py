@@ -13,11 +13,11 @@ import pyarrow.csv
 
 from app.errors import Refused
 from app.wire.csvnumbers import NumberColumns
-from app.wire.csvwide import WIDE, WideColumns
 from app.wire.faults import RAGGED_LINE, check_names, clip, kept, listed, undecodable
 from app.wire.names import check_name
 from app.wire.table import RawColumn, Table
 from app.wire.text import repaired
+from app.wire.wide import WIDE, WideColumns
 
 HEADER_BYTES: Final = 1 << 22
 HEADER_LOOKS: Final = (1 << 14, HEADER_BYTES)
@@ -154,13 +154,9 @@ def table_of_wide_lines(text: Octets, names: list[str], *, headed: bool, wanted:
     """Make a table of whole lines with very many cells; they stay text, and most are not read."""
     refused: list[int] = []
 
-    def read(places: list[int]) -> pa.RecordBatch:
+    def read(places: list[int]) -> list[Any]:
         batches, refused[:], _ = _look(text, len(names), set(), headed=headed, only=places)
-        return (
-            batches[0]
-            if batches
-            else pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(places), names=list(map(str, places)))
-        )
+        return batches[0].columns if batches else [pa.array([], pa.string())] * len(places)
 
     columns = WideColumns(names, read, wanted=wanted)
     return _table(columns, columns.rows, ragged=refused)

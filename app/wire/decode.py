@@ -162,7 +162,7 @@ def _table(  # noqa: PLR0913 - what decode is given
 ) -> Table:
     match kind:
         case Format.PARQUET:
-            return table_of_parquet(body, limit=limit)
+            return table_of_parquet(body, limit=limit, wanted=known)
         case Format.ARROW:
             return table_of_arrow(body, told=row_count, limit=limit)
         case Format.NDJSON:

@@ -42,11 +42,11 @@ def check_pages(
 ) -> dict[int, int]:
     """Refuse a file whose pages hold more than `limit` bytes or doubles; `data` is the file, indexable by byte.
 
-    `widths` are the bytes of each value of those leaf columns whose dictionary is written out for each value; 0 stands
-    for any, all of the dictionary in the worst case. Gives the leaf columns that cannot stay dictionaries, as
-    `largest_page` does.
+    `widths` are the bytes of each value of those leaf columns whose values are written out; 0 stands for any, which
+    matters where a value may repeat most of the one before it. Gives the leaf columns that cannot stay dictionaries,
+    as `largest_page` does.
     """
-    held = pages = 0
+    held = pages = written = 0
     found: dict[int, int] = {}
     for chunks in groups:
         for leaf, chunk in enumerate(chunks):
@@ -54,14 +54,15 @@ def check_pages(
             for page in pages_of(data, chunk):
                 pages += 1
                 held += page.size
-                words = max(words, page.size * (page.is_dictionary or page.encoding == DELTA_TEXTS))
+                words = max(words, page.size * (page.encoding == DELTA_TEXTS))
                 values += page.values * (not page.is_dictionary)
                 if too_many(pages, data):
                     raise TooLarge("body-too-large", f"the Parquet file has more than {pages - 1} pages")
                 width = (widths[leaf] or words) if leaf in widths else 0
-                if held > limit or values * max(DOUBLE_BYTES, width) > limit:
+                if max(held, values * DOUBLE_BYTES, written + values * width) > limit:
                     raise TooLarge("body-too-large", f"the columns take more than {limit} bytes when decompressed")
                 _note(found, leaf, page)
+            written += values * ((widths[leaf] or words) if leaf in widths else 0)
     return found
 
 

@@ -1,7 +1,7 @@
 """Parquet files to columns."""
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,15 +13,18 @@ from app.wire.arrow import check_schema, sound
 from app.wire.faults import check_names, check_rows, clip, undecodable
 from app.wire.footer import Group, groups_of
 from app.wire.inflate import too_large
-from app.wire.pages import NO_WIDTHS, check_pages, largest_page, too_many
-from app.wire.table import Table
-from app.wire.text import is_bytes
+from app.wire.pages import check_pages, largest_page, too_many
+from app.wire.table import RawColumn, Table
+from app.wire.wide import WIDE, WideColumns
 
 DOUBLE_BYTES: Final = 8
-SHARE: Final = 8
-"""Of the bytes that may be read at once, the part that makes a batch of its own."""
+SHARE: Final = 4
+"""Of the bytes that a body may take, the part that is read at once where they are not known before."""
+SHORT: Final = 64
+"""Bytes of a value that need no care."""
 _FAULTS: Final = (pa.ArrowException, OSError, ValueError, OverflowError, RuntimeError)
-_TEXTS: Final = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
+_TEXT: Final = "BYTE_ARRAY"
+_FIXED: Final = "FIXED_LEN_BYTE_ARRAY"
 
 
 def open_parquet(source: Any) -> pq.ParquetFile:
@@ -34,17 +37,16 @@ def open_parquet(source: Any) -> pq.ParquetFile:
 
 def coded(source: Any, file: pq.ParquetFile, deltas: Mapping[int, int]) -> pq.ParquetFile:
     """Open it again so that text stays dictionary-encoded, where it can: a long word repeated often is held once."""
-    plain = {file.schema.column(leaf).path for leaf in deltas}
-    words = [field.name for field in file.schema_arrow if _is_text(field.type) and field.name not in plain]
+    leaves = range(len(file.schema.names))
+    words = [leaf for leaf in leaves if leaf not in deltas and file.schema.column(leaf).physical_type == _TEXT]
     return pq.ParquetFile(source, read_dictionary=words, metadata=file.metadata) if words else file
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return is_bytes(kind) and not pa.types.is_fixed_size_binary(kind)
+def table_of_parquet(body: bytes, *, limit: int, wanted: Callable[[], Collection[str]] = tuple) -> Table:
+    """Make a table of a whole file whose columns take at most `limit` bytes uncompressed.
 
-
-def table_of_parquet(body: bytes, *, limit: int) -> Table:
-    """Make a table of a whole file whose columns take at most `limit` bytes uncompressed."""
+    Of very many columns only those `wanted` are read at once.
+    """
     try:
         source = pa.BufferReader(body)
         file = open_parquet(source)
@@ -56,20 +58,35 @@ def table_of_parquet(body: bytes, *, limit: int) -> Table:
         if max(packed, file.metadata.num_rows * file.metadata.num_columns * DOUBLE_BYTES) > limit:
             raise too_large(limit)
         deltas = check_pages(body, [group.chunks for group in groups], limit=limit, widths=_written_out(file))
-        table = _read(coded(source, file, deltas), deltas, limit=limit)
-        columns = {name: sound(table.column(n)) for n, name in enumerate(table.schema.names)}
+        columns = _columns(coded(source, file, deltas), deltas, limit=limit, wanted=wanted)
     except _FAULTS as error:
         raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None
-    return Table(rows=table.num_rows, columns=columns, received=table.num_rows)
+    return Table(rows=file.metadata.num_rows, columns=columns, received=file.metadata.num_rows)
 
 
-def _read(file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int) -> pa.Table:
+def _columns(
+    file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int, wanted: Callable[[], Collection[str]]
+) -> Mapping[str, RawColumn]:
+    names = file.schema_arrow.names
+    if len(names) <= WIDE:
+        table = _read(file, deltas, limit=limit)
+        return {name: sound(table.column(n)) for n, name in enumerate(names)}
+
+    def read(places: list[int]) -> list[Any]:
+        chosen = [names[place] for place in places]
+        table = _read(file, deltas, limit=limit, only=chosen)
+        return [sound(table.column(name)) for name in chosen]
+
+    return WideColumns(names, read, wanted=wanted())
+
+
+def _read(file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int, only: list[str] | None = None) -> pa.Table:
     """Read all rows; where values may be longer than what is stored of them, a few at a time."""
-    step = _step(file, deltas, limit=limit)
+    step = _step(file, deltas, limit=limit // SHARE)
     if step is None:
-        return file.read(use_threads=False)
+        return file.read(use_threads=False, columns=only)
     held, batches = 0, []
-    for batch in file.iter_batches(batch_size=step, use_threads=False):
+    for batch in file.iter_batches(batch_size=step, use_threads=False, columns=only):
         held += batch.nbytes
         if held > limit:
             raise too_large(limit)
@@ -78,8 +95,8 @@ def _read(file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int) -> pa.
 
 
 def _step(file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int) -> int | None:
-    """Choose how many rows may be read at once; None when all may."""
-    longest = sum(deltas.values())
+    """Choose how many rows may be read at once, each with a value of most bytes; None when all may."""
+    longest = sum(deltas.values()) + sum(width for width in _written_out(file).values() if width > SHORT)
     return max(1, min(limit // longest, file.metadata.num_rows)) if longest else None
 
 
@@ -88,16 +105,16 @@ def _groups(data: Any, file: pq.ParquetFile) -> list[Group]:
 
 
 def _written_out(file: pq.ParquetFile) -> dict[int, int]:
-    """Find the leaves of text and bytes whose dictionary does not stay one: those inside lists and structs.
+    """Find the leaves whose values are written out, each with the bytes of one: of decimals, halves and other bytes.
 
-    Each with the bytes of a value: any number, which is 0, but of decimals, halves and other values of one width.
+    Text inside lists and structs, where a row may hold any number, can be of any length, which is 0.
     """
     schema = file.schema
     leaves = {leaf: schema.column(leaf) for leaf in range(len(schema.names))}
     return {
-        leaf: one.length if one.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+        leaf: one.length if one.physical_type == _FIXED else 0
         for leaf, one in leaves.items()
-        if one.physical_type in _TEXTS and (one.path != one.name or one.physical_type != "BYTE_ARRAY")
+        if one.physical_type == _FIXED or (one.physical_type == _TEXT and one.path != one.name)
     }
 
 
@@ -112,11 +129,9 @@ def check_largest_page(path: Path, file: pq.ParquetFile, *, limit: int) -> dict[
     return deltas
 
 
-def batches_of(
-    file: pq.ParquetFile, *, rows: int, deltas: Mapping[int, int] = NO_WIDTHS, limit: int = 0
-) -> Iterator[pa.RecordBatch]:
+def batches_of(file: pq.ParquetFile, *, rows: int, deltas: Mapping[int, int], limit: int) -> Iterator[pa.RecordBatch]:
     """Read a file in batches of rows, fewer at a time where values may be longer than what is stored of them."""
-    step = _step(file, deltas, limit=limit)
+    step = _step(file, deltas, limit=limit // SHARE)
     try:
         if step is None or step >= rows:
             yield from file.iter_batches(batch_size=rows, use_threads=False)

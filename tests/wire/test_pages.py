@@ -219,12 +219,46 @@ def test_values_of_one_width_take_what_they_are_wide() -> None:
     assert table_of_parquet(written(table), limit=4 * MIB).rows == 20_000
 
 
-def test_a_list_of_one_long_word_is_refused() -> None:
-    """A dictionary that would be written out for each value counts each time."""
-    words = pa.table({"s": [["w" * 1000] * 100_000]})
-    assert len(written(words)) < MIB
+NESTED: dict[str, tuple[Any, dict[str, Any]]] = {
+    "list": ([["w" * 10**6]], {}),
+    "struct": ([{"a": "w" * 10**6, "b": 1}], {}),
+    "map": (pa.array([[("w" * 10**6, 1)]], pa.map_(pa.large_string(), pa.int8())), {}),
+    "alike": ([["w" * 10**6]], {"use_dictionary": False, "column_encoding": {"s.list.element": "DELTA_BYTE_ARRAY"}}),
+    "fixed": (pa.array([b"w" * 10**6], pa.binary(10**6)), {}),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_long_word_inside_something(name: str) -> None:
+    """A word inside a list, struct or map is held once as well; what cannot stay a dictionary is refused."""
+    one, options = NESTED[name]
+    words = pa.table({"s": pa.array(one) if isinstance(one, list) else one}).take([0] * 1000)
+    body = written(words, compression="zstd", **options)
+    assert len(body) < 10_000
+    command = [sys.executable, "-c", MEASURED]
+    done = subprocess.run(command, input=body, capture_output=True, check=True, timeout=100)
+    told, grown = done.stdout.decode().split()
+    assert told == ("body-too-large" if name in {"alike", "fixed"} else "1000")
+    assert int(grown) < 64
+
+
+def test_many_columns_of_bytes_count_together() -> None:
+    """Each column may take little and all of them more than there is."""
+    wide = pa.table({str(n): pa.array([b"w" * 10**4], pa.binary(10**4)) for n in range(200)}).take([0] * 100)
     with pytest.raises(TooLarge):
-        table_of_parquet(written(words), limit=16 * MIB)
+        table_of_parquet(written(wide), limit=64 * MIB)
+
+
+def test_files_of_long_values_are_read_a_few_rows_at_a_time(tmp_path: Path) -> None:
+    """A file of any size takes as much memory as a batch."""
+    path = tmp_path / "x.parquet"
+    words = {"f": pa.array([b"w" * 10**5], pa.binary(10**5)), "l": [["w" * 10**5]], "d": ["w" * 10**5]}
+    delta = {"use_dictionary": ["f", "l.list.element"], "column_encoding": {"d": "DELTA_BYTE_ARRAY"}}
+    pq.write_table(pa.table(words).take([0] * 5000), path, row_group_size=500, **delta)
+    tables = RowsFile(path, json_limit=16 * MIB).tables()
+    sizes = [max(pa.table({"c": column}).nbytes for column in one.columns.values()) for one in tables]
+    assert len(sizes) > 5
+    assert max(sizes) <= 16 * MIB
 
 
 @pytest.mark.parametrize("filler", [b"\xff", b"\x19", b"\x1c", b"\x9c"])

@@ -1,13 +1,16 @@
-"""CSV of very many columns is read as any other, at a cost of the columns that somebody looks at."""
+"""A table of very many columns is read as any other, at a cost of the columns that somebody looks at."""
 
+import io
 import random
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from app.wire import csvrows, csvwide
+from app.wire import csvrows, parquet, wide
 from app.wire.csvstream import CsvFile
 from app.wire.decode import decode
 from app.wire.table import Table
@@ -38,14 +41,14 @@ def test_a_wide_table_reads_as_another(
         whole = decode(body, "text/csv")
         with monkeypatch.context() as narrow:
             narrow.setattr(csvrows, "WIDE", 18)
-            narrow.setattr(csvwide, "GROUP", 3)
-            narrow.setattr(csvwide, "KEPT", 2)
-            wide = decode(body, "text/csv", known=lambda: wanted)
-            assert isinstance(wide.columns, csvwide.WideColumns)
-            assert (wide.rows, wide.received, wide.rejections) == (whole.rows, whole.received, whole.rejections)
-            assert list(wide.columns) == list(whole.columns)
-            assert read(wide) == read(whole)
-            assert str(wide.columns["c0"][0]) == str(whole.columns["c0"][0])
+            narrow.setattr(wide, "GROUP", 3)
+            narrow.setattr(wide, "KEPT", 2)
+            few = decode(body, "text/csv", known=lambda: wanted)
+            assert isinstance(few.columns, wide.WideColumns)
+            assert (few.rows, few.received, few.rejections) == (whole.rows, whole.received, whole.rejections)
+            assert list(few.columns) == list(whole.columns)
+            assert read(few) == read(whole)
+            assert str(few.columns["c0"][0]) == str(whole.columns["c0"][0])
             (tmp_path / "x").write_bytes(body)
             parts = list(CsvFile(tmp_path / "x", block=500).tables())
             assert len(parts) > 1
@@ -61,6 +64,21 @@ def test_no_good_row(monkeypatch: pytest.MonkeyPatch) -> None:
     for body, received in ((b"a,b", 0), (b"a,b\n", 0), (b"a,b\n1\n2\n", 2)):
         table = decode(body, "text/csv")
         assert (table.rows, table.received, list(table.columns["b"])) == (0, received, [])
+
+
+def test_wide_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Parquet as well, whatever its columns hold."""
+    columns = {f"c{n}": [1.5 + n, None, 2.5] for n in range(9)} | {"c": ["a", None, "b"], "c.x": [[1], None, []]}
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, row_group_size=2)
+    whole = decode(sink.getvalue(), None)
+    monkeypatch.setattr(parquet, "WIDE", 3)
+    monkeypatch.setattr(wide, "GROUP", 2)
+    for wanted in ({"other"}, {"c3", "c"}, {"c.x"}):
+        few = decode(sink.getvalue(), None, known=wanted.copy)
+        assert isinstance(few.columns, wide.WideColumns)
+        assert (few.rows, list(few.columns)) == (3, list(columns))
+        assert read(few) == read(whole)
 
 
 MEASURED = """

@@ -1,4 +1,4 @@
-"""CSV of very many columns, of which few are looked at: each is read when it is asked for."""
+"""Tables of very many columns, of which few are looked at: each is read when it is asked for."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -7,18 +7,18 @@ from typing import Any, Final
 from app.wire.table import RawColumn
 
 WIDE: Final = 5_000
-"""Columns up to which all are read at once; each costs a reader up to 9 kB, however few cells it holds."""
+"""Columns up to which all are read at once; each costs a reader up to 14 kB, however few cells it holds."""
 GROUP: Final = 512
 KEPT: Final = 4
 
-Read = Callable[[list[int]], Any]
+Read = Callable[[list[int]], list[Any]]
 
 
 class WideColumns(Mapping[str, RawColumn]):
     """Columns of which the wanted ones are held, and others read again in groups of neighbours."""
 
     def __init__(self, names: list[str], read: Read, *, wanted: Collection[str]) -> None:
-        """Read the wanted columns, or the first; `read` gives a batch of the columns at some places."""
+        """Read the wanted columns, or the first; `read` gives the columns at some places."""
         self._places = {name: place for place, name in enumerate(names)}
         self._read = read
         self._wanted = [place for place, name in enumerate(names) if name in wanted] or [0]
@@ -26,8 +26,7 @@ class WideColumns(Mapping[str, RawColumn]):
         self._groups: OrderedDict[int, dict[int, Any]] = OrderedDict()
 
     def _columns(self, places: list[int]) -> dict[int, Any]:
-        batch = self._read(places)
-        return {place: batch.column(n) for n, place in enumerate(places)}
+        return dict(zip(places, self._read(places), strict=True))
 
     @property
     def rows(self) -> int:
