@@ -12,7 +12,7 @@ from app.drift.comparison import Comparison, compare, straddling
 from app.drift.context import Grid
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
 from app.drift.refit import TURNOVER, expected_psi, lift, score_of, special_bins, standardised
-from app.drift.turnover import allowance, forgiven
+from app.drift.turnover import allowed, forgiven
 
 STATISTICS: Final = ("evidence", "null_ratio", "unseen_ratio", "invalid_ratio")
 SMALL_TVD: Final = 0.01
@@ -139,7 +139,7 @@ def _judge(layout: Layout, calibration: Calibration, *, place: Place, counts: In
     part = place.part[:, None]
     nu = expected_psi(layout, seen.n, inside=np.zeros(1))
     psi_expected = calibration.psi.expected(nu, row, other=other, part=part)
-    psi_expected *= allowance(psi, forgiven(counts, psi, layout=layout))
+    psi_expected = allowed(psi_expected, psi, forgiven(counts, psi, layout=layout))
     ks_expected = calibration.ks.expected(np.sqrt(e), row, other=other, part=part)
     volume_p = calibration.volume.p(rows, slot, other=place.other, part=place.part)
     return Judgement(

@@ -5,11 +5,15 @@ after the baseline would be rarer than the baseline's own.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from app.drift.distance import divergence
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
+
+_LEAST: Final = 1e-3
+"""As of a score: a thousandth of what is expected is as calm as nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,11 @@ def forgiven(counts: Ints, psi: Floats, *, layout: Layout) -> Floats:
     return whole
 
 
-def allowance(psi: Floats, forgiving: Floats) -> Floats:
-    """By what an expected PSI is to be multiplied, (W, F), so that `psi` beside it is as unusual as `forgiving`."""
-    both = (psi > 0) & (forgiving > 0)
-    return np.where(both, psi / np.where(both, forgiving, 1.0), 1.0)
+def allowed(expected: Floats, psi: Floats, forgiving: Floats) -> Floats:
+    """What is expected of PSI, (W, F), so that `psi` beside it is as unusual as `forgiving` beside `expected`."""
+    least = np.maximum(forgiving, _LEAST * expected)
+    moved = (psi > 0) & (forgiving != psi)
+    return np.where(moved, expected * (psi / np.where(least > 0, least, 1.0)), expected)
 
 
 def _groups(layout: Layout, column: Ints) -> _Groups:

@@ -10,7 +10,7 @@ from app.drift.layout import Layout, layout
 from app.drift.refit import refit
 from app.drift.replay import Windows
 from app.drift.trailing import Trailing
-from app.drift.turnover import allowance, forgiven
+from app.drift.turnover import allowed, forgiven
 from drift.streams import hourly, starts, stream, trailing
 
 NAMED = 30
@@ -79,7 +79,8 @@ def test_by_hand() -> None:
     named, null = (0.5 - 0.44) * log(0.5 / 0.44), (0.1 - 0.04) * log(0.1 / 0.04)
     other, new = (0.3 - 0.005) * log(0.3 / 0.005), (0.1 - 0.52) * log(0.1 / 0.52)
     np.testing.assert_allclose(found(0.52), [named + null + other + new, 0.25, np.nan], rtol=1e-9)
-    np.testing.assert_allclose(allowance(psi[:2], np.array([[0.1], [0.25]]))[:, 0], [5.0, 1.0])
+    usual = allowed(np.array([[0.02], [0.02]]), psi[:2], np.array([[0.1], [0.25]]))
+    np.testing.assert_allclose(usual[:, 0], [0.1, 0.02])
 
 
 def test_only_single_values() -> None:
@@ -89,7 +90,7 @@ def test_only_single_values() -> None:
     place = layout(np.array([0, 4]), kinds, groups=np.arange(4), baseline=baseline, novelty=np.array([1.0]))
     found = forgiven(np.array([[0, 0, 0, 7]]), np.array([[3.0]]), layout=place)
     assert found[0, 0] == 0.0
-    assert allowance(np.array([[3.0]]), found)[0, 0] == 1.0
+    assert allowed(np.array([[0.1]]), np.array([[3.0]]), found)[0, 0] == pytest.approx(3000)
 
 
 def test_numbers_are_left_alone() -> None:
