@@ -16,7 +16,7 @@ from app.monitor.service import Service
 from app.wire.bentoml import META, bento_of, strangers
 from app.wire.envelope import opened, relabelled
 from app.wire.faults import clip
-from app.wire.inflate import check_encoding, inflate
+from app.wire.inflate import check_encoding, inflate_hinted
 from app.wire.jsonrows import table_of_rows
 from app.wire.names import lawful
 from app.wire.otlp import Logs, logs_of_protobuf
@@ -102,7 +102,7 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
     """Count the records of an export once; gives what became of them, after they are committed."""
     try:
         with service.decodes:
-            plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
+            plain = inflate_hinted(body, told.encoding, limit=service.policy.max_decoded_bytes)
         with service.burden.carrying(0 if plain is body else len(plain)):
             return _exported(service, plain, told)
     except Problem as problem:

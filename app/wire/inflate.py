@@ -41,7 +41,21 @@ def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
     if _word(encoding) == SNAPPY:
         return _snappy(body, limit)
     check_encoding(encoding)
-    if _word(encoding) in DEFLATE:
+    return _opened(body, limit, deflated=_word(encoding) in DEFLATE)
+
+
+def inflate_hinted(body: bytes, encoding: str | None, *, limit: int) -> bytes:
+    """Give the decompressed body of a sender whose word for it is a hint, which is taken if it helps."""
+    if _word(encoding) == SNAPPY:
+        try:
+            return _snappy(body, limit)
+        except UnsupportedType:
+            pass
+    return _opened(body, limit, deflated=False)
+
+
+def _opened(body: bytes, limit: int, *, deflated: bool) -> bytes:
+    if deflated:
         body = _deflated(body, limit)
     elif body.startswith(GZIP_MAGIC):
         body = _gzip(body, limit)
@@ -56,8 +70,10 @@ def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
 
 
 def check_encoding(encoding: str | None) -> None:
-    """Refuse a Content-Encoding that is not spoken here."""
+    """Refuse a Content-Encoding that is not spoken here, and snappy, of which only what it packs can be told."""
     declared = _word(encoding)
+    if declared == SNAPPY:
+        raise _other_bytes(SNAPPY)
     if declared not in ENCODINGS:
         shown = clip(ascii(declared))
         raise UnsupportedType("unsupported-encoding", f"Content-Encoding {shown} is not gzip, zstd, deflate or snappy")
@@ -65,6 +81,10 @@ def check_encoding(encoding: str | None) -> None:
 
 def _word(encoding: str | None) -> str:
     return (encoding or "").strip().lower()
+
+
+def _other_bytes(word: str) -> UnsupportedType:
+    return UnsupportedType("unsupported-encoding", f"Content-Encoding {word} is not what the bytes are")
 
 
 def too_large(limit: int) -> TooLarge:
@@ -91,7 +111,7 @@ def _deflated(body: bytes, limit: int) -> bytes:
     if plain is None and body.startswith(ZLIB_MAGICS):
         raise undecodable("the deflate data are corrupt or cut short")
     if plain is None:
-        raise UnsupportedType("unsupported-encoding", "Content-Encoding deflate is not what the bytes are")
+        raise _other_bytes("deflate")
     return plain
 
 
@@ -109,7 +129,7 @@ def _snappy(body: bytes, limit: int) -> bytes:
     try:
         return bytes(pa.Codec(SNAPPY).decompress(body, decompressed_size=length, asbytes=True))
     except (OSError, ValueError):
-        raise UnsupportedType("unsupported-encoding", "Content-Encoding snappy is not what the bytes are") from None
+        raise _other_bytes(SNAPPY) from None
 
 
 def is_zlib(head: bytes, *, whole: bool) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import pyarrow as pa
 import pytest
 from google.protobuf.json_format import MessageToJson
 from google.rpc.status_pb2 import Status
@@ -27,6 +28,7 @@ from api.posting import Watched, watched
 from wire.otlpmade import export, record
 
 PROTOBUF: Final = {"Content-Type": "application/x-protobuf"}
+SNAPPY: Final = {"Content-Encoding": "snappy"}
 JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -135,6 +137,8 @@ def test_full_success_is_empty(model: Watched) -> None:
         (made.SerializeToString(), PROTOBUF, b""),
         (gzip.compress(made.SerializeToString()), PROTOBUF, b""),
         (MessageToJson(made).encode(), JSON | {"Content-Encoding": "gzip"}, b"{}"),
+        (pa.Codec("snappy").compress(made.SerializeToString(), asbytes=True), PROTOBUF | SNAPPY, b""),
+        (made.SerializeToString(), PROTOBUF | SNAPPY, b""),
         (b"", PROTOBUF, b""),
         (b"{}", JSON, b"{}"),
     ):
