@@ -17,6 +17,7 @@ from app.cli.client import Client
 from app.cli.dispatch import CONNECTIONS, Dispatch
 from app.cli.importers.forms import Form, files_of, parcels
 from app.cli.importers.schema import Schema
+from app.start import without
 
 app = typer.Typer(no_args_is_help=True, help="Send rows from files.")
 COUNTS = ("received", "accepted", "late", "future", "rejected")
@@ -67,7 +68,7 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
     total = sum(file.stat().st_size for file in found)
     sent = Sent()
     console = Console(stderr=True)
-    with byte_bar(console) as bar, ExitStack() as stack:
+    with without("pandas"), byte_bar(console) as bar, ExitStack() as stack:
         task = bar.add_task(found[0].name if len(found) == 1 else f"{len(found)} files", total=total)
         clients = [stack.enter_context(_client(url, key, bar)) for _ in range(CONNECTIONS)]
         asking, path = stack.enter_context(_client(url, key, bar)), f"/v1/models/{quote(model, safe='')}"

@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from service import Service, command, environment, until
@@ -129,3 +133,27 @@ def test_unknown_model(harbour: Harbour, log: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "unknown-model" in err
+
+
+def test_a_file_needs_no_pandas(harbour: Harbour, model: str, tmp_path: Path) -> None:
+    """CSV, Parquet and Arrow are cut without the library that pyarrow would load for a second to look at a list."""
+    table = pa.table({"timestamp": [int(time.time())], "x": [1.5], "c": ["a"]})
+    pyarrow.csv.write_csv(table, tmp_path / "a.csv")
+    pq.write_table(table, tmp_path / "b.parquet")
+    with pa.OSFile(str(tmp_path / "c.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    script = (
+        "import atexit, sys; atexit.register(lambda: print('pandas' in sys.modules)); "
+        "from app.cli.main import main; main()"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, "batch", "send", str(tmp_path), "--model", model, "--url", harbour.url],
+        env=environment(harbour.data_dir),
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    receipt, loaded = found.stdout.splitlines()
+    assert json.loads(receipt)["rows"]["accepted"] == 3
+    assert loaded == "False"
