@@ -13,6 +13,7 @@ from app.monitor.backtest import backtest as replayed
 from app.monitor.backtest import question
 
 WIDTH = 48
+LARGEST_BUDGET = 1e6
 
 
 def backtest(  # noqa: PLR0913, PLR0917 - an option each
@@ -28,6 +29,8 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option each
     ] = None,
 ) -> None:
     """Replay the stored windows under a budget or fixed lines; nothing is changed."""
+    if budget is not None and not 0.0 < budget <= LARGEST_BUDGET:
+        raise typer.BadParameter(f"a budget is more than 0 and at most {LARGEST_BUDGET:g} pages a month")
     asked = question(
         {
             "from": from_,

@@ -65,6 +65,15 @@ class Configuration:
 
 def changed(current: Configuration, document: Mapping[str, Any]) -> Configuration:
     """Apply the given fields of a document; Refused for an unlawful one."""
+    zone = document.get("timezone")
+    if zone is not None and zone.split("/", maxsplit=1)[0] in _NO_ZONES:
+        raise _unknown(zone)
+    return restored(document, current)
+
+
+def restored(document: Mapping[str, Any], current: Configuration | None = None) -> Configuration:
+    """Read stored settings back; they may hold a zone that nobody may choose any more."""
+    current = current or Configuration()
     fields = {name: value for name, value in document.items() if name in Configuration.__dataclass_fields__}
     given = {name: str(fields[name]).strip() for name in _DURATIONS if fields.get(name) is not None}
     fields |= {name: _duration(name, text) for name, text in given.items()} | {"spelled": {**current.spelled, **given}}
@@ -79,11 +88,6 @@ def changed(current: Configuration, document: Mapping[str, Any]) -> Configuratio
     result = replace(current, **{name: value for name, value in fields.items() if name not in absent})
     _check(result)
     return result
-
-
-def restored(document: Mapping[str, Any]) -> Configuration:
-    """Read stored settings back."""
-    return changed(Configuration(), document)
 
 
 def check_retention(configuration: Configuration, *, retention_us: int, margin_us: int) -> None:
@@ -112,15 +116,11 @@ def _duration(name: str, text: str) -> int:
 def _check(configuration: Configuration) -> None:
     if not lawful_length(configuration.window):
         raise Refused("unlawful-window", "a window must divide a week, or be one week")
-    if not _is_zone(configuration.timezone):
-        raise Refused("unknown-timezone", f"no such time zone: {configuration.timezone[:64]!r}")
-
-
-def _is_zone(name: str) -> bool:
-    if name.split("/", maxsplit=1)[0] in _NO_ZONES:
-        return False
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+        ZoneInfo(configuration.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise _unknown(configuration.timezone) from error
+
+
+def _unknown(zone: str) -> Refused:
+    return Refused("unknown-timezone", f"no such time zone: {zone[:64]!r}")

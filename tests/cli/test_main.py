@@ -49,3 +49,12 @@ def test_config_names_what_nothing_reads() -> None:
     done = subprocess.run(command("config"), capture_output=True, text=True, check=True, env=environment)
     assert "fold_interval" in json.loads(done.stdout)
     assert "DRIFTGAUGE_FOLD_INTERVALL is no setting; the nearest one is DRIFTGAUGE_FOLD_INTERVAL\n" in done.stderr
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "nan", "inf"])
+def test_no_such_budget(budget: str) -> None:
+    """A budget that is none is said so before anything is opened."""
+    asked = command("backtest", "--model", "m", "--budget", budget)
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "a budget is more than 0" in done.stderr

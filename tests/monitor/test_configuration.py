@@ -149,3 +149,8 @@ def test_no_horizon_fits() -> None:
     with pytest.raises(Refused, match="no horizon fits") as refused:
         check_retention(none, retention_us=72 * HOUR, margin_us=HOUR)
     assert refused.value.extra == {"largest": None}
+
+
+def test_a_stored_zone_is_read_whatever_may_be_chosen_now() -> None:
+    """A zone that was lawful once keeps its model working."""
+    assert restored({"timezone": "Factory"}).timezone == "Factory"
