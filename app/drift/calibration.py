@@ -1,11 +1,12 @@
 """The calibration of a reference: how much each feature moves between its ordinary windows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drift.hours import Hours
 from app.drift.layout import Bools, Floats, Ints
 from app.drift.normal import Normal
 from app.drift.tail import Tail
@@ -25,6 +26,7 @@ class Calibration:
     of null, unseen and invalid and the rows of the whole reference. `tau`, (4, F), is what the evidence of each is
     divided by: evidence, null, unseen, invalid. `lean`, (slots,), is how far into their slot the reference windows
     begin.
+    `hours` is what all features together say of a shifted clock; a part has none.
     `witnesses` counts the leave-one-out windows of each feature and `days` the days on which they lie.
     """
 
@@ -46,6 +48,7 @@ class Calibration:
     volume: VolumeCalibration
     lean: Floats
     min_rows: int
+    hours: Hours = field(default_factory=Hours.none)
 
     @property
     def calibrated(self) -> Bools:
@@ -87,4 +90,5 @@ class Calibration:
             tau=self.tau[:, one],
             witnesses=self.witnesses[one],
             days=self.days[one],
+            hours=Hours.none(),
         )

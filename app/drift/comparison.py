@@ -7,6 +7,8 @@ import numpy as np
 
 from app.drift.layout import ABSENT, Floats, Layout
 
+_LEAST_VARIANCE: Final = 1.0
+"""Of the rows in a bin that moves like independent rows: a stray row is one standard deviation, however rare."""
 _UNEVEN: Final = 4.0
 _UNORDERED: Final = 0.15
 
@@ -70,3 +72,17 @@ def straddling(one: Comparison, other: Comparison, part: Floats, *, step: Floats
         e=np.where(usable, (1.0 - part) * one.e + part * other.e, np.nan),
         extra=_UNEVEN * (part * (1.0 - part) * (one.q - other.q)) ** 2 + _UNORDERED * part * step,
     )
+
+
+def variance(seen: Comparison, sampling: Floats, lasting: Floats, *, layout: Layout) -> Floats:
+    """Normal wobble of the difference of shares in every bin, (W, B)."""
+    known = np.isfinite(seen.e)
+    e = np.repeat(np.where(known, seen.e, 1.0), layout.sizes, axis=1)
+    e *= sampling
+    e += lasting
+    e *= seen.v
+    if seen.extra is not None:
+        e += seen.extra
+    rows = np.where(known, seen.n, 1.0)
+    np.maximum(e, sampling * np.repeat(_LEAST_VARIANCE / (rows * rows), layout.sizes, axis=1), out=e)
+    return e

@@ -7,10 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from app.drift.causes import CAUSES, Signs, added, clocked, named
+from app.drift.causes import CAUSES, MIX, VOLUME, Signs, added, clocked, named
 from app.drift.layout import Bools, Ints
 
 EVIDENCE: Final = "evidence"
+_VAGUE: Final = ("location", "spread", VOLUME, MIX)
+"""Causes that a shifted clock looks like to a feature alone."""
 CAUSE_WINDOWS: Final = 6
 """The window of an episode at which its cause becomes final."""
 
@@ -110,6 +112,10 @@ class Register:
         """Tell whether this statistic of this feature is in an episode."""
         return (statistic, feature) in self._open
 
+    def cause(self, statistic: str, feature: str) -> str:
+        """Tell the cause of the episode that is open."""
+        return self._open[statistic, feature].cause
+
     def turn(  # noqa: PLR0913 - an episode is told by all of them
         self, statistic: str, feature: str, *, start: int, evidence: float, line: float, signs: Callable[[], Signs]
     ) -> bool:
@@ -138,12 +144,16 @@ class Register:
         self._open[key] = episode
         return True
 
-    def settle(self, *, length_us: int) -> None:
+    def settle(self, *, length_us: int, shifted_us: int | None = None, alone: Sequence[str] = ()) -> None:
         """Name a shifted clock where episodes of evidence that began within six windows say so together.
 
-        To be called after each window; a cause that was final before stays.
+        To be called after each window; a cause that was final before stays, unless there was none. `shifted_us` is
+        since when all features together, open or not, say that it is the clock, and `alone` names those whose own
+        evidence is worth no page.
         """
         asked, self._asked = self._asked, set()
+        if shifted_us is not None:
+            self._blame(asked, since_us=shifted_us - CAUSE_WINDOWS * length_us, alone=alone)
         if not asked:
             return
         running = [each for each in self._open.values() if each.statistic == EVIDENCE and each.signs]
@@ -158,6 +168,14 @@ class Register:
                 key = episode.statistic, episode.feature
                 if late and key in asked:
                     self._open[key] = replace(episode, cause=CAUSES[0])
+
+    def _blame(self, asked: set[tuple[str, str]], *, since_us: int, alone: Sequence[str]) -> None:
+        for key, episode in self._open.items():
+            undecided = key in asked and (
+                episode.cause in _VAGUE or (episode.statistic == EVIDENCE and key[1] in alone)
+            )
+            if episode.start_us >= since_us and (undecided or episode.cause == MIX):
+                self._open[key] = replace(episode, cause=CAUSES[0])
 
     def all(self) -> tuple[Episode, ...]:
         """Every episode so far, oldest first."""

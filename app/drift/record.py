@@ -9,13 +9,14 @@ from typing import Any, Final
 import numpy as np
 
 from app.drift.calibration import Calibration
+from app.drift.hours import Hours
 from app.drift.normal import Normal
 from app.drift.tail import Tail
 from app.drift.volume import VolumeCalibration
 
 _HEAD: Final = struct.Struct("<4sII")
 _MAGIC: Final = b"DGC5"
-_TYPES: Final = {kind.__name__: kind for kind in (Calibration, Normal, Tail, VolumeCalibration)}
+_TYPES: Final = {kind.__name__: kind for kind in (Calibration, Hours, Normal, Tail, VolumeCalibration)}
 
 
 def packed(calibration: Calibration) -> bytes:

@@ -1,16 +1,18 @@
 """Fit a calibration to a reference, a few features at a time."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift import distance, excursions, volume, wobble
+from app.drift import distance, excursions, hours, volume, wobble
 from app.drift.calibration import Calibration
-from app.drift.cells import blocks, cells_of, leaning
-from app.drift.comparison import Comparison, compare
-from app.drift.context import Grid
+from app.drift.cells import Cells, blocks, cells_of, leaning
+from app.drift.comparison import Comparison, compare, variance
+from app.drift.context import Grid, Level
+from app.drift.hours import Asked
 from app.drift.joint import joined
 from app.drift.laws import Scored, laws
 from app.drift.layout import ABSENT, Bools, Floats, Ints, Layout
@@ -27,8 +29,6 @@ _SMALL: Final = 2**31
 _LARGE: Final = 2**32
 _BATCH_SHARE: Final = 2
 """Scores have no bins: the laws of this many fewer features than there are bins in a chunk are fitted at once."""
-_LEAST_VARIANCE: Final = 1.0
-"""Of the rows in a bin that moves like independent rows: a stray row is one standard deviation, however rare."""
 TURNOVER: Final = 2.0
 """Categories come and go: live windows hold about twice the unseen rows that singletons alone promise."""
 
@@ -76,12 +76,15 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
     batch = max(chunk // _BATCH_SHARE // max(len(reference), 1), 1)
     parts: list[Calibration] = []
     p: list[NDArray[np.float32]] = []
+    clear: list[Floats] = []
     waiting: list[Scored] = []
     first = 0
     while first < layout.features:
         last = int(np.searchsorted(layout.offsets, layout.offsets[first] + per, side="right")) - 1
         last = min(max(last, first + 1), layout.features)
-        part, held = _scored(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows)
+        left = _left_out(layout, reference, first=first, last=last, slots=slots, grid=grid, least=min_rows)
+        part, held = _scored(left, own=reference.own)
+        clear.append(_clarity(left, part, grid=grid))
         sums = sums.astype(np.promote_types(sums.dtype, held.dtype), copy=False)
         used = np.unique(part.row_of)  # what is never written takes no memory
         sums[used, layout.offsets[first] : layout.offsets[last]] = held[used]
@@ -94,13 +97,29 @@ def refit(layout: Layout, reference: Trailing, *, grid: Grid, min_rows: int = 30
             waiting = []
     whole = joined(parts, sums)
     pace = excursions.pace(np.concatenate(p, axis=1), whole.tau[0], index=reference.starts // grid.length_us)
-    return replace(whole, tau=np.concatenate([pace[None], whole.tau[1:]]))
+    asked = _asked(layout, reference, whole, clear=np.concatenate(clear), slots=slots, grid=grid)
+    rhythm = hours.fit(asked, layout=layout, starts=reference.starts, block=blocks(reference.starts), grid=grid)
+    return replace(whole, tau=np.concatenate([pace[None], whole.tau[1:]]), hours=rhythm)
 
 
-def _scored(  # noqa: PLR0913 - a part needs all that the whole does
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """Reference windows of some features beside what their cells hold without them: counts (W, B), n and own (W, F)."""
+
+    layout: Layout
+    counts: NDArray[Any]
+    x: Floats
+    n: Floats
+    own: Floats
+    judged: Bools
+    row: Ints
+    cells: Cells
+    seen: Comparison
+
+
+def _left_out(  # noqa: PLR0913 - a part needs all that the whole does
     whole: Layout, reference: Trailing, *, first: int, last: int, slots: Ints, grid: Grid, least: int
-) -> tuple[Scored, NDArray[np.integer]]:
-    """Score the reference windows of some features by leave-one-out; gives the sums of their cells as well."""
+) -> _LeftOut:
     layout = whole.part(first, last)
     mine = reference.counts[:, whole.offsets[first] : whole.offsets[last]]
     x = mine.astype(np.float64)
@@ -115,30 +134,60 @@ def _scored(  # noqa: PLR0913 - a part needs all that the whole does
     cells = cells_of(counts, x, judged, slots=slots, grid=grid, layout=layout, own=reference.own, block=block)
     row = cells.row_of[slots]
     own = np.where(reference.own[:, None], n, 0.0)
-    column = np.arange(layout.features)
-    pseudo = TURNOVER * layout.novelty * (cells.own_rows[row, column] - own)
+    pseudo = TURNOVER * layout.novelty * (cells.own_rows[row, np.arange(layout.features)] - own)
     seen = compare(x, cells.rest.astype(np.float64), layout=layout, pseudo=pseudo if layout.novelty.any() else None)
     judged &= np.isfinite(seen.e)
-    sampling, lasting = _wobble(seen, judged, layout=layout, own=reference.own)
+    return _LeftOut(layout, counts, x, n, own, judged, row, cells, seen)
+
+
+def _clarity(left: _LeftOut, part: Scored, *, grid: Grid) -> Floats:
+    if not hours.usable(grid):
+        return np.zeros(left.layout.features)
+    _, first = grid.cells()
+    sums = left.cells.sums[first[Level.HOUR_OF_DAY_TYPE] : first[Level.HOUR_OF_DAY]].astype(np.float64)
+    rows = down(left.n) / np.maximum(np.count_nonzero(left.judged, axis=0), 1)
+    return hours.clarity(sums, layout=left.layout, sampling=part.sampling, lasting=part.lasting, rows=rows)
+
+
+def _asked(  # noqa: PLR0913 - as the whole
+    layout: Layout, reference: Trailing, fitted: Calibration, *, clear: Floats, slots: Ints, grid: Grid
+) -> Iterator[Asked]:
+    """Compare the features with the clearest rhythms once more, one after the other."""
+    clear = np.where(fitted.calibrated, clear, 0.0)
+    for f in np.argsort(-clear, kind="stable")[: hours.MOST].tolist():
+        if clear[f] <= 0:
+            return
+        low, high = int(layout.offsets[f]), int(layout.offsets[f + 1])
+        left = _left_out(layout, reference, first=f, last=f + 1, slots=slots, grid=grid, least=fitted.min_rows)
+        sampling, lasting = fitted.sampling[low:high], fitted.lasting[low:high]
+        spread = variance(left.seen, sampling, lasting, layout=left.layout)
+        yield Asked(f, left.counts, left.seen, spread, left.judged[:, 0], sampling)
+
+
+def _scored(left: _LeftOut, *, own: Bools) -> tuple[Scored, NDArray[np.integer]]:
+    """Score the reference windows of some features by leave-one-out; gives the sums of their cells as well."""
+    layout, counts, cells, seen, judged = left.layout, left.counts, left.cells, left.seen, left.judged
+    column = np.arange(layout.features)
+    sampling, lasting = _wobble(seen, judged, layout=layout, own=own)
     z = standardised(seen, sampling, lasting, layout=layout)
     scores, known = [np.log(np.maximum(score_of(z, layout=layout), 1e-3))], [judged]
     for where in special_bins(layout):
         known.append(judged & (where != ABSENT))
         scores.append(np.where(known[-1], lift(z[:, np.where(where == ABSENT, 0, where)]), LEAST_LOG))
     sums = counts.sum(axis=0, dtype=np.int64)
-    gap, e = distance.ks(counts, layout.baseline[None, :], layout=layout, own=reference.own)
-    psi = distance.psi(counts, layout.baseline[None, :], layout=layout, own=reference.own)
+    gap, e = distance.ks(counts, layout.baseline[None, :], layout=layout, own=own)
+    psi = distance.psi(counts, layout.baseline[None, :], layout=layout, own=own)
     used = np.zeros((len(cells.sums), layout.features), dtype=np.bool_)
     used[cells.row_of, column] = True
     kept = np.where(np.repeat(used, layout.sizes, axis=1), cells.sums, 0)
     scored = Scored(
         judged=judged,
-        row=row,
+        row=left.row,
         rows=len(cells.sums),
         scores=tuple(scores),
         known=tuple(known),
-        psi=np.where(reference.own[:, None], psi, forgiven(counts, psi, layout=layout)),
-        psi_size=expected_psi(layout, n, inside=own),
+        psi=np.where(own[:, None], psi, forgiven(counts, psi, layout=layout)),
+        psi_size=expected_psi(layout, left.n, inside=left.own),
         ks=gap,
         ks_size=np.sqrt(e),
         row_of=cells.row_of.astype(np.int16),
@@ -147,7 +196,7 @@ def _scored(  # noqa: PLR0913 - a part needs all that the whole does
         sampling=sampling,
         lasting=lasting,
         special=np.stack([np.where(where == ABSENT, 0.0, sums[where]) for where in special_bins(layout)]),
-        inside=n.sum(axis=0),
+        inside=left.n.sum(axis=0),
         filled=np.add.reduceat((sums > 0).astype(np.int64), layout.offsets[:-1]),
     )
     return scored, kept.astype(
@@ -178,14 +227,7 @@ def _wobble(seen: Comparison, judged: Bools, *, layout: Layout, own: Bools) -> t
 def standardised(seen: Comparison, sampling: Floats, lasting: Floats, *, layout: Layout) -> Floats:
     """Give z of every bin, (W, B): the difference of shares in units of its normal wobble; 0 where unknown."""
     known = np.isfinite(seen.e)
-    e = np.repeat(np.where(known, seen.e, 1.0), layout.sizes, axis=1)
-    e *= sampling
-    e += lasting
-    e *= seen.v
-    if seen.extra is not None:
-        e += seen.extra
-    rows = np.where(known, seen.n, 1.0)
-    np.maximum(e, sampling * np.repeat(_LEAST_VARIANCE / (rows * rows), layout.sizes, axis=1), out=e)
+    e = variance(seen, sampling, lasting, layout=layout)
     z = seen.p - seen.q
     z /= np.sqrt(e, out=e)
     return z if known.all() else np.where(np.repeat(known, layout.sizes, axis=1), z, 0.0)

@@ -4,7 +4,7 @@ Live evaluation, late rows and backtests all walk this way, so that each finds w
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -13,13 +13,14 @@ import numpy as np
 from app.drift import episodes as spans
 from app.drift import evidence as sums
 from app.drift.calibration import Calibration
-from app.drift.causes import signs
+from app.drift.causes import CAUSES, signs
 from app.drift.context import WEEK_US, Grid, monday_us
 from app.drift.episodes import Episode, Register, Verdict
 from app.drift.evidence import Evidence
 from app.drift.judgement import SMALL_TVD, STATISTICS, Judgement, judge
 from app.drift.layout import Bools, Floats, Ints, Layout
 from app.drift.refit import refit
+from app.drift.shifts import Clock, ratios
 from app.drift.trailing import Trailing
 
 REFERENCE_WEEKS: Final = 8
@@ -57,10 +58,19 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a week hands to the next: the evidence so far and every episode so far, open ones included."""
+    """What a week hands to the next: the evidence so far and every episode so far, open ones included.
+
+    `clock` is the evidence that all features are shifted by hours.
+    """
 
     evidence: Evidence
     episodes: tuple[Episode, ...] = ()
+    clock: Clock = field(default_factory=Clock.none)
+
+    @classmethod
+    def none(cls, features: int) -> "State":
+        """Nothing yet."""
+        return cls(Evidence.none(features))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,8 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
     unrest, volume_unrest = sums.unrest(p[0])
     length_us = settings.grid.length_us
     tau = np.array(calibration.volume.tau)
+    asked = ratios(layout, calibration, starts=windows.starts, counts=windows.counts, grid=settings.grid)
+    clock = state.clock if len(calibration.hours.which) else Clock.none()
     features = np.empty(p.shape)
     volume = np.empty(len(windows.starts))
     now, now_volume = state.evidence.features, state.evidence.volume
@@ -166,9 +178,14 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
     for w, start in enumerate(windows.starts.tolist()):
         pace = sums.pace(calibration.tau, unrest[w], line=line, length_us=length_us)
         now = sums.advance(now, p[:, w], pace=pace, healing=is_open, line=line)
-        features[:, w] = now
+        clock = clock.advance(asked, w, line=line, length_us=length_us)
+        shown = now.copy()
+        told = [f for f in np.flatnonzero(is_open[0]).tolist() if register.cause(STATISTICS[0], names[f]) == CAUSES[0]]
+        told += calibration.hours.which[:1].tolist()
+        shown[0, told] = np.maximum(shown[0, told], clock.worth(calibration))
+        features[:, w] = shown
         judged = ~np.isnan(p[:, w])
-        for s, f in np.argwhere(judged & (is_open | (now > lines))).tolist():
+        for s, f in np.argwhere(judged & (is_open | (shown > lines))).tolist():
             said = partial(
                 signs, layout, calibration, feature=f, start=start, counts=windows.counts[w], grid=settings.grid
             )
@@ -176,11 +193,10 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
                 STATISTICS[s],
                 names[f],
                 start=start,
-                evidence=float(now[s, f]),
+                evidence=float(shown[s, f]),
                 line=float(lines[s, f]),
                 signs=said if s == 0 else tuple,
             )
-        register.settle(length_us=length_us)
         volume_p = seen.volume_p[w]
         running = register.is_open("volume", "") and np.isfinite(volume_line)
         pace = sums.pace(tau, volume_unrest[w], line=line, length_us=length_us)
@@ -190,6 +206,9 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
         volume[w] = now_volume
         if not np.isnan(volume_p) and (running or now_volume > volume_line):
             register.turn("volume", "", start=start, evidence=now_volume, line=volume_line, signs=tuple)
+        blamed = clock.blamed(calibration, start=start, line=line, length_us=length_us)
+        alone = [names[f] for f in told if not now[0, f] > lines[0, f]]
+        register.settle(length_us=length_us, shifted_us=blamed, alone=alone)
     return Week(
         monday_us=monday_us(int(windows.starts[0])) if len(windows.starts) else 0,
         starts=windows.starts,
@@ -197,7 +216,7 @@ def walk(  # noqa: PLR0913 - a week is told by all of them
         judgement=seen,
         evidence=features,
         volume_evidence=volume,
-        state=State(evidence=Evidence(now, now_volume), episodes=register.all()),
+        state=State(evidence=Evidence(now, now_volume), episodes=register.all(), clock=clock),
     )
 
 
@@ -213,7 +232,7 @@ def replay(  # noqa: PLR0913 - a life is told by all of them
     state: State | None = None,
 ) -> Iterator[Week]:
     """Walk all windows from the first on, a week at a time, refitting each Monday 00:00 UTC."""
-    state = State(Evidence.none(layout.features)) if state is None else state
+    state = State.none(layout.features) if state is None else state
     mondays = (windows.starts - monday_us(0)) // WEEK_US
     at = 0
     while at < len(windows.starts):

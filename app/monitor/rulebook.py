@@ -21,7 +21,7 @@ from app.monitor.lines import BUDGET, CALIBRATED, FIXED, Line, Lines
 from app.storage import thresholds
 from app.storage.database import Connection
 
-METHOD: Final = 6
+METHOD: Final = 7
 """Raised when the same counts would be judged another way: what was walked before is then walked anew."""
 PLAIN: Final = tuple(one.value for one in Statistic if one is not Statistic.EVIDENCE)
 

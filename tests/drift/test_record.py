@@ -1,5 +1,9 @@
 """A calibration as bytes."""
 
+import json
+import struct
+import zlib
+
 import pytest
 
 from app.drift.calibration import Calibration
@@ -35,3 +39,18 @@ def test_damage_is_noticed(calibration: Calibration) -> None:
     for bad in (*broken, data[:-1], data[:5], b"", data + b"\0"):
         with pytest.raises(ValueError, match="no calibration"):
             unpacked(bad)
+
+
+def test_a_calibration_from_before_clocks_were_asked(calibration: Calibration) -> None:
+    """It is read as one without a daily rhythm."""
+    data = packed(calibration)
+    magic, length, _ = struct.unpack("<4sII", data[:12])
+    plain = zlib.decompress(data[12:])
+    shape = json.loads(plain[:length])
+    del shape["fields"]["hours"]
+    said = json.dumps(shape).encode()
+    body = zlib.compress(said + plain[length:])
+    found = unpacked(struct.pack("<4sII", magic, len(said), zlib.crc32(body)) + body)
+    assert len(calibration.hours.which)
+    assert not len(found.hours.which)
+    assert found.missing(0) == calibration.missing(0)

@@ -57,3 +57,12 @@ def test_another_make() -> None:
     for other in (b"DGS0" + data[4:], data + b" "):
         with pytest.raises(ValueError, match="no state"):
             unpacked_state(other)
+
+
+def test_a_state_from_before_clocks_were_asked() -> None:
+    """It is read as one in which no clock has shown anything."""
+    data = packed_state(SOME)
+    sums = len(data) - data.index(b"[{")
+    doubles = 20 + 8 * SOME.evidence.features.size
+    found = unpacked_state(b"DGS1" + data[4:doubles] + data[-sums:])
+    assert packed_state(found) == data
