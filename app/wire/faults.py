@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.errors import BadRequest, Refused, TooLarge
+from app.wire.letters import occurrences
 from app.wire.table import LISTED_REJECTIONS, Rejection
 
 ECHOED: Final = 100
@@ -52,19 +53,19 @@ def check_containers(text: bytes) -> None:
     """
     if len(text) <= 2 * MAX_CONTAINERS:
         return
-    objects = text.count(b"{")
-    if objects + text.count(b"[") > MAX_CONTAINERS:
+    objects = occurrences(text, b"{")
+    if objects + occurrences(text, b"[") > MAX_CONTAINERS:
         raise undecodable(f"the body holds more than {MAX_CONTAINERS} arrays and objects")
     if len(text) <= LARGE_TEXT:
         return
     values = max(MAX_VALUES, len(text) // BYTES_OF_VALUE)
-    if text.count(b",") > values:
+    if occurrences(text, b",") > values:
         raise TooLarge("body-too-large", f"the body holds more than {values} values; send it in parts")
-    named = text.count(b'":')
+    named = occurrences(text, b'":')
     if named > objects * MAX_NAMES:
         check_names(named)
     strings = values * 3 // 8
-    if text.count(b'"') // 2 - named > strings:
+    if occurrences(text, b'"') // 2 - named > strings:
         raise TooLarge("body-too-large", f"the body holds more than {strings} strings; send it in parts")
 
 
@@ -73,21 +74,21 @@ def check_objects(body: bytes, most: int) -> None:
     objects = 2 * most + SPARE_OBJECTS
     if len(body) <= LARGE_TEXT:
         return
-    if body.count(b"{") > objects:
+    if occurrences(body, b"{") > objects:
         raise TooLarge("body-too-large", f"the body holds more than {objects} objects; send it in parts")
     # Where no string holds a comma, one of so few arrays is longer than a batch.
-    arrays = body.count(b"[")
+    arrays = occurrences(body, b"[")
     if (
         COLUMNS in body[:HEAD_BYTES]
-        and body.count(b'"') <= 2 * arrays + 2
-        and body.count(b",") > (arrays + 1) * (most + 1)
+        and occurrences(body, b'"') <= 2 * arrays + 2
+        and occurrences(body, b",") > (arrays + 1) * (most + 1)
     ):
         raise Refused("too-many-rows", f"a batch may hold {most} rows, this one has more", extra={"limit": most})
 
 
 def check_lines(body: bytes, most: int, *, headed: bool = False) -> None:
     """Refuse more lines that are not blank, a header aside, than a batch may have rows, before they are read."""
-    if body.count(b"\n") < most:
+    if occurrences(body, b"\n") < most:
         return
     rows = -int(headed)
     for line in io.BytesIO(body):

@@ -5,6 +5,7 @@ from typing import Any, Final
 from app.errors import TooLarge
 from app.wire.faults import undecodable
 from app.wire.jsontext import load_json
+from app.wire.letters import occurrences
 from app.wire.otlp import Logs, check_records, of_resource, row_of
 from app.wire.otlpvalues import DEPTH, NO_VALUE, Row
 
@@ -17,7 +18,7 @@ _SPECIAL: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": f
 
 def logs_of_json(body: bytes, *, most: int) -> list[Logs]:
     """Read an ExportLogsServiceRequest of at most so many records."""
-    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS:
+    if occurrences(body, b"{") + occurrences(body, b"[") > MAX_CONTAINERS:
         raise TooLarge("body-too-large", f"the export holds more than {MAX_CONTAINERS} objects and arrays")
     document = load_json(body)
     if not isinstance(document, dict):

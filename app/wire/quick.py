@@ -23,7 +23,8 @@ def quick_json(body: bytes) -> Table | None:
     shaped = shaped_json(body, exact)
     if shaped is not None:
         return _of_rows(shaped)
-    check_containers(body)
+    if len(body) <= LARGE_TEXT:
+        check_containers(body)
     structs = structs_of_json(body, exact)
     return None if structs is None else _of_rows(structs)
 
@@ -35,7 +36,8 @@ def quick_lines(body: bytes, exact: Any) -> Table | None:
     shaped = shaped_lines(body, exact)
     if shaped is not None:
         return _of_rows(shaped)
-    check_containers(body)
+    if len(body) <= LARGE_TEXT:
+        check_containers(body)
     structs = structs_of_lines(body, exact)
     return None if structs is None else _of_rows(structs)
 

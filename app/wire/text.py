@@ -36,6 +36,8 @@ def as_text(raw: Any) -> Any:
 
 def repaired(octets: bytes) -> bytes:
     """Give the bytes if they are UTF-8, else with what is not replaced."""
+    if octets.isascii():
+        return octets
     try:
         octets.decode()
     except UnicodeDecodeError:
