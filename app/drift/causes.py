@@ -31,6 +31,8 @@ _ENOUGH: Final = 0.5
 _CLOSED: Final = 0.6
 _CLOCK: Final = 0.1
 """One shift of the clock for all windows is simpler than a move of values fitted to each: it may explain this less."""
+_NEAR: Final = 2 * 3
+"""Shifts of up to three hours. In few windows a move of one feature looks like a shift by half a day of its rhythm."""
 _TOGETHER: Final = 2
 _PART: Final = 0.25
 """What a shift of the clock that all share must explain of each feature's own gap."""
@@ -198,8 +200,9 @@ def named(found: Signs, *, statistic: str = "evidence") -> str:
         return MIX
     share = [value / found[0] for value in found[1:]]
     hours, last = len(_HOURS), len(_HOURS) + len(CAUSES) - 1
-    bins = _moved(dict(zip(CAUSES, (max(share[:hours]), *share[hours:last]), strict=True)))
-    if bins[CAUSES[0]] >= max(_ENOUGH, max(bins.values()) - _CLOCK):
+    bins = _moved(dict(zip(CAUSES[1:], share[hours:last], strict=True)))
+    other = max(bins.values())
+    if max(share[:_NEAR]) >= max(_ENOUGH, other - _CLOCK) or max(share[_NEAR:hours]) >= max(_ENOUGH, other + _CLOCK):
         return CAUSES[0]
     curve = _moved(dict(zip(MOVES, share[last:], strict=True)))
     worth = {cause: value for cause, value in bins.items() if value >= _ENOUGH}

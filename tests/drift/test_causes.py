@@ -91,6 +91,16 @@ def said(*, gap: float, early: float, late: float, location: float) -> causes.Si
     return (gap, *hours, 0.0, 0.0, 0.0, 0.0, location, 0.0, 0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("near", "far", "location", "cause"),
+    [(0.9, 0.0, 0.95, "clock_shift"), (0.0, 0.98, 0.95, "location"), (0.0, 0.95, 0.8, "clock_shift")],
+)
+def test_half_a_day_of_rhythm_is_rather_a_move(near: float, far: float, location: float, cause: str) -> None:
+    """In few windows a moved feature looks like another hour, so a shift of many hours has to explain clearly more."""
+    hours = [near, *[0.0] * 22, far]
+    assert causes.named((1.0, *hours, 0.0, 0.0, 0.0, 0.0, location, 0.0, 0.0, 0.0, 0.0)) == cause
+
+
 def test_features_name_a_shifted_clock_together() -> None:
     """One shift explains two features, of which one by itself seems moved as well; the third has no part in it."""
     near = said(gap=10.0, early=-5.0, late=8.0, location=9.5)
