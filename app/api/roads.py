@@ -11,33 +11,32 @@ from starlette.concurrency import run_in_threadpool
 
 from app.errors import Problem
 from app.monitor import ingest
-from app.monitor.burden import Free
-from app.monitor.ingest import Envelope
+from app.monitor.ingest import Envelope, Pace
 from app.monitor.road import Road, onward
 from app.monitor.service import Service
 from app.storage.ledger import Outcome
 
-_FREE: Final = Free()
-
 
 async def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
     """Record a body of rows; gives the receipt."""
-    light = ingest.is_light(service, model, envelope=envelope, body=body)
-    turns = _FREE if light else None
-    return await walk(ingest.batch(service, model, envelope=envelope, body=body, turns=turns), away=not light)
+    pace = ingest.pace_of(service, model, envelope=envelope, body=body)
+    return await walk(ingest.batch(service, model, envelope=envelope, body=body, pace=pace), pace)
 
 
 async def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
     """Record a body of window histograms; gives the receipt."""
-    light = ingest.is_light(service, model, envelope=envelope, body=body)
-    turns = _FREE if light else None
-    return await walk(ingest.histograms(service, model, envelope=envelope, body=body, turns=turns), away=not light)
+    pace = ingest.pace_of(service, model, envelope=envelope, body=body)
+    pace = pace if pace is Pace.LIGHT else Pace.HARD
+    return await walk(ingest.histograms(service, model, envelope=envelope, body=body, pace=pace), pace)
 
 
-async def walk(road: Road, *, away: bool) -> dict[str, Any]:
+async def walk(road: Road, pace: Pace) -> dict[str, Any]:
     """Go to the end of a road, in a thread as long as it is told to be hard."""
     found: Outcome | Exception | None = None
+    away = pace is Pace.HARD
     try:
+        if pace is Pace.BRISK:
+            await _alone()
         while True:
             met = await run_in_threadpool(_step, road, found) if away else _step(road, found)
             if isinstance(met, dict):
@@ -46,6 +45,14 @@ async def walk(road: Road, *, away: bool) -> dict[str, Any]:
             found = None if met is None else await _settled(met)
     finally:
         road.close()
+
+
+async def _alone() -> None:
+    """Let the event loop look around after each road that begins on it and is not light."""
+    loop = asyncio.get_running_loop()
+    door = _DOORS.get(loop) or _DOORS.setdefault(loop, asyncio.Lock())
+    await door.acquire()
+    loop.call_soon(door.release)
 
 
 def _step(road: Road, found: Outcome | Exception | None) -> Future[Outcome] | dict[str, Any] | None:
@@ -100,3 +107,4 @@ class _Answers:
 
 
 _ANSWERS: Final[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Answers]] = weakref.WeakKeyDictionary()
+_DOORS: Final[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = weakref.WeakKeyDictionary()

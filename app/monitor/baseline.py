@@ -16,9 +16,9 @@ from app.drift.fit import Fit, Tally
 from app.drift.windows import WEEK_US, window_starts
 from app.errors import Refused
 from app.monitor.arrival import Arrival, arrive
+from app.monitor.binned import columns_of
 from app.monitor.catalog import Watched
 from app.monitor.opening import opening
-from app.monitor.record import columns_of
 from app.monitor.spill import Portion, Spill
 from app.storage.windows import WindowCounts
 from app.wire.envelope import opened

@@ -4,22 +4,25 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Any, Final
 
 from app.errors import BadRequest, NotFound, Problem, Unavailable
 from app.monitor import prebinned, record, samples
-from app.monitor.burden import Turns
+from app.monitor.burden import Free
 from app.monitor.opening import known_of
 from app.monitor.parcel import Parcel, Shipment
 from app.monitor.road import Road
 from app.monitor.service import Service
 from app.storage import ledger
+from app.wire.brisk import may_be_brisk
 from app.wire.decode import Format, known_format
 from app.wire.inflate import inflate
 
 LIGHT_BYTES: Final = 2**15
 LIGHT_STARTS: Final = (b"{", b"[")
+_FREE: Final = Free()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +64,27 @@ class Envelope:
         return hashlib.sha256(plain).hexdigest() if self.batch_id is None else self.batch_id
 
 
-def is_light(service: Service, model: str, *, envelope: Envelope, body: bytes) -> bool:
-    """Tell whether the road up to the commit is so short that it is not worth a thread of its own."""
-    return (
-        len(body) <= LIGHT_BYTES
-        and not envelope.encoding
-        and body[:1] in LIGHT_STARTS
-        and service.catalog.at_hand(model)
-    )
+class Pace(Enum):
+    """Where a road begins: LIGHT and BRISK ones on the event loop, the latter up to where they yield."""
+
+    LIGHT = "light"
+    BRISK = "brisk"
+    HARD = "hard"
 
 
-def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turns: Turns | None = None) -> Road:
+def pace_of(service: Service, model: str, *, envelope: Envelope, body: bytes) -> Pace:
+    """Tell how long the road up to the commit may take: a short one is not worth a thread of its own."""
+    if envelope.encoding or not may_be_brisk(body) or not service.catalog.at_hand(model):
+        return Pace.HARD
+    return Pace.LIGHT if len(body) <= LIGHT_BYTES and body[:1] in LIGHT_STARTS else Pace.BRISK
+
+
+def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, pace: Pace = Pace.HARD) -> Road:
     """Record a body of rows; gives the receipt."""
     kind: Format | None = None
     try:
         watched = service.catalog.watched(model)
-        with _unpacked(service, body, envelope, turns) as plain:
+        with _unpacked(service, body, envelope, pace) as plain:
             kind = known_format(plain, envelope.content_type, known=partial(known_of, watched))
             parcel = Parcel(
                 envelope.id_of(plain),
@@ -89,7 +97,9 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, turn
                 most=service.policy.max_rows,
                 kind=kind,
             )
-            receipt = yield from record.road(service, model, parcel, turns=turns)
+            receipt = yield from record.road(
+                service, model, parcel, turns=_FREE if pace is Pace.LIGHT else None, hasty=pace is Pace.BRISK
+            )
     except Problem as problem:
         word = kind or "unknown"
         service.instruments.count_request(word, problem.status)
@@ -116,11 +126,12 @@ def delivery(service: Service, model: str, *, shipment: Shipment, kind: str, rep
     return receipt
 
 
-def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes, turns: Turns | None = None) -> Road:
+def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes, pace: Pace = Pace.HARD) -> Road:
     """Record a body of window histograms; gives the receipt."""
+    turns = _FREE if pace is Pace.LIGHT else None
     try:
         service.catalog.watched(model)
-        with _unpacked(service, body, envelope, turns) as plain:
+        with _unpacked(service, body, envelope, pace) as plain:
             receipt = yield from prebinned.road(
                 service, model, envelope.id_of(plain), body=plain, backfill=envelope.backfill, turns=turns
             )
@@ -132,9 +143,9 @@ def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes,
 
 
 @contextmanager
-def _unpacked(service: Service, body: bytes, envelope: Envelope, turns: Turns | None) -> Iterator[bytes]:
+def _unpacked(service: Service, body: bytes, envelope: Envelope, pace: Pace) -> Iterator[bytes]:
     """Decompress a body, a few at a time, and carry what it became."""
-    with turns or service.decodes:
+    with service.decodes if pace is Pace.HARD else _FREE:
         plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
     with service.burden.carrying(0 if plain is body else len(plain)):
         yield plain

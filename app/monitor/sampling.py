@@ -98,6 +98,13 @@ class Reservoirs:
         limit = self._lowest.limit(cell)
         return limit == ALL or any(row_hash(batch_id, row) <= limit for row in rows)
 
+    def want_all(self, model_id: int, arrival: Arrival) -> bool:
+        """Tell whether a window of these rows still takes every row."""
+        starts = set(arrival.starts.tolist())
+        return any(
+            self._lowest.limit((model_id, version, start)) == ALL for version in arrival.versions for start in starts
+        )
+
     def note(self, model_id: int, parts: Iterable[Part]) -> None:
         """Remember rows that are committed."""
         for part in parts:

@@ -24,10 +24,9 @@ COPIES: Final = 3
 
 def table_of_arrow(body: bytes, *, told: int | None, limit: int) -> Table:
     """Make a table of a stream or a file; a stream without its end is believed only with a row count."""
-    plain = plain_columns(body)
+    plain = plain_stream(body, limit=limit)
     if plain is not None:
-        check_cells(plain.rows, len(plain), limit=limit)
-        return Table(rows=plain.rows, columns=plain, received=plain.rows)
+        return plain
     try:
         source = stream_of(body)
         check_stream(source, size=None if body.startswith(FILE_MAGIC) else len(body), told=told, limit=limit)
@@ -38,6 +37,15 @@ def table_of_arrow(body: bytes, *, told: int | None, limit: int) -> Table:
         return table_of_batches(reader.schema, batches, most=limit)
     except (pa.ArrowException, OSError, ValueError, OverflowError, struct.error, IndexError) as error:
         raise undecodable(f"the Arrow data cannot be read: {clip(str(error))}") from None
+
+
+def plain_stream(body: bytes, *, limit: int) -> Table | None:
+    """Make a table of a stream whose doubles are used where they lie; None of any other."""
+    plain = plain_columns(body)
+    if plain is None:
+        return None
+    check_cells(plain.rows, len(plain), limit=limit)
+    return Table(rows=plain.rows, columns=plain, received=plain.rows)
 
 
 def stream_of(body: bytes) -> pa.BufferReader:

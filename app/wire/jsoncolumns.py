@@ -15,23 +15,26 @@ import orjson
 
 from app.drift.columns import Block
 from app.errors import BadRequest
+from app.wire.bounds import Bounds
 from app.wire.cells import Cells
 from app.wire.doubles import DOUBLE_BYTES, DoublesReader
 from app.wire.exact import ExactColumn
 from app.wire.faults import MAX_NAMES, check_containers
 from app.wire.jsontext import load_exact, load_json
+from app.wire.letters import occurrences
 from app.wire.table import RawColumn
 
 START: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"columns"[ \t\r\n]*:[ \t\r\n]*\{')
 SMALLEST: Final = 1 << 12
 
 
-def columns_of(body: bytes) -> "CellColumns | None":
-    """Read `{"columns":{name:[...]}}`; None when it is not plainly that."""
+def columns_of(body: bytes, *, bounds: Bounds | None = None) -> "CellColumns | None":
+    """Read `{"columns":{name:[...]}}`; None when it is not plainly that, or beyond `bounds`."""
     if len(body) < SMALLEST or not START.match(body):
         return None
-    arrays = list(islice(_arrays(body), MAX_NAMES + 1))
-    if len(arrays) > MAX_NAMES:
+    most = MAX_NAMES if bounds is None else bounds.names
+    arrays = list(islice(_arrays(body), most + 1))
+    if len(arrays) > most:
         return None
     try:
         # What is left without the arrays tells the names, and that the rest is sound.
@@ -46,7 +49,7 @@ def columns_of(body: bytes) -> "CellColumns | None":
     # Another value than an array can hide only behind a name that stands twice, and the last one holds.
     if not all(isinstance(value, list) for value in named.values()):
         return None
-    return _read(tuple(named), body, arrays)
+    return _read(tuple(named), body, arrays, bounds=bounds)
 
 
 class CellColumns(Mapping[str, RawColumn]):
@@ -83,7 +86,9 @@ class CellColumns(Mapping[str, RawColumn]):
         return len(self._arrays)
 
 
-def _read(names: tuple[str, ...], body: bytes, arrays: list[tuple[int, int]]) -> CellColumns | None:
+def _read(
+    names: tuple[str, ...], body: bytes, arrays: list[tuple[int, int]], *, bounds: Bounds | None
+) -> CellColumns | None:
     """Read every array; None when their lengths differ, or one is no list of plain values."""
     reader = DoublesReader()
     columns: CellColumns | None = None
@@ -94,9 +99,13 @@ def _read(names: tuple[str, ...], body: bytes, arrays: list[tuple[int, int]]) ->
         octets = reader.plain(text)
         if octets is None and not checked:
             check_containers(body)  # what is no number becomes objects
+            if bounds is not None and _strings(body, len(arrays)) > bounds.others:
+                return None
             checked = True
         found = _odd(reader, body, first, stop) if octets is None else None
         rows = octets.size // DOUBLE_BYTES if octets is not None else -1 if found is None else len(found)
+        if bounds is not None and rows > bounds.rows:
+            return None
         if columns is None and 0 < rows * len(arrays) <= len(body):  # a cell takes two bytes at least
             columns = CellColumns(body, dict(zip(names, arrays, strict=True)), rows)
             room = columns.doubles.reshape(-1).view(np.uint8).data
@@ -122,6 +131,11 @@ def _skeleton(body: bytes, arrays: list[tuple[int, int]]) -> bytes:
     ends = [0, *(stop for _, stop in arrays)]
     starts = [*(first for first, _ in arrays), len(body)]
     return b"[]".join(body[end:start] for end, start in zip(ends, starts, strict=True))
+
+
+def _strings(body: bytes, names: int) -> int:
+    """Tell how many strings there are beside the names, at most."""
+    return occurrences(body, b'"') // 2 - names
 
 
 def _odd(reader: DoublesReader, body: bytes, first: int, stop: int) -> RawColumn | None:

@@ -10,8 +10,10 @@ from typing import Any, Final
 import orjson
 
 from app.errors import BadRequest
+from app.wire.bounds import Bounds
 from app.wire.jsonrows import table_of_rows
 from app.wire.jsontext import BLANKS, load_exact, load_json
+from app.wire.letters import occurrences
 from app.wire.quick import quick_lines
 from app.wire.table import Table
 
@@ -28,6 +30,13 @@ def table_of_lines(body: bytes) -> Table:
     if quick is not None:
         return quick
     return table_of_rows(parsed(lines_of(body), orjson.loads, objects=True), exact=exact)
+
+
+def plain_lines(body: bytes, *, bounds: Bounds) -> Table | None:
+    """Make a table of lines of one shape within bounds; None of any others."""
+    if occurrences(body, b"\n") > bounds.rows:
+        return None
+    return quick_lines(body, cache(lambda: parsed(lines_of(body), load_exact, objects=True)), bounds=bounds)
 
 
 def lines_of(body: bytes) -> Iterable[bytes]:

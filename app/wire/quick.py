@@ -3,39 +3,50 @@
 from functools import cache, partial
 from typing import Any
 
+from app.wire.bounds import Bounds
 from app.wire.faults import LARGE_TEXT, check_containers, check_names
 from app.wire.jsoncolumns import columns_of
 from app.wire.jsontext import load_exact
-from app.wire.shaped import ShapedColumns, shaped_json, shaped_lines
+from app.wire.shaped import SMALLEST, ShapedColumns, shaped_json, shaped_lines
 from app.wire.structs import StructColumns, structs_of_json, structs_of_lines
 from app.wire.table import Table
 
 
-def quick_json(body: bytes) -> Table | None:
-    """Make a table of columns or of rows of one shape; None when the body has to be read the long way."""
+def quick_json(body: bytes, *, bounds: Bounds | None = None) -> Table | None:
+    """Make a table of columns or of rows of one shape; None when the body has to be read the long way.
+
+    With `bounds` also when it holds more, or that is to be feared.
+    """
     if len(body) > LARGE_TEXT:  # less that is no object cannot be too much
         check_containers(body)
-    columns = columns_of(body)
+    columns = columns_of(body, bounds=bounds)
     if columns is not None:
         check_names(len(columns))
         return Table(rows=columns.rows, columns=columns, received=columns.rows)
     exact = cache(partial(load_exact, body))
-    shaped = shaped_json(body, exact)
+    shaped = shaped_json(body, exact, bounds=bounds)
     if shaped is not None:
         return _of_rows(shaped)
+    if bounds is not None and len(body) > SMALLEST:
+        return None
     if len(body) <= LARGE_TEXT:
         check_containers(body)
     structs = structs_of_json(body, exact)
     return None if structs is None else _of_rows(structs)
 
 
-def quick_lines(body: bytes, exact: Any) -> Table | None:
-    """Make a table of lines that are objects of one shape, else None; `exact` reads all rows again."""
+def quick_lines(body: bytes, exact: Any, *, bounds: Bounds | None = None) -> Table | None:
+    """Make a table of lines that are objects of one shape, else None; `exact` reads all rows again.
+
+    `bounds` are as for `quick_json`.
+    """
     if len(body) > LARGE_TEXT:  # less that is no object cannot be too much
         check_containers(body)
-    shaped = shaped_lines(body, exact)
+    shaped = shaped_lines(body, exact, bounds=bounds)
     if shaped is not None:
         return _of_rows(shaped)
+    if bounds is not None and len(body) > SMALLEST:
+        return None
     if len(body) <= LARGE_TEXT:
         check_containers(body)
     structs = structs_of_lines(body, exact)

@@ -181,6 +181,16 @@ class RowShape:
         return tags
 
 
+def first_row(found: Tape) -> tuple[float, int, int]:
+    """Tell by the first word of a row how many such rows there are, and how many names and no numbers each has."""
+    head = int(found.words[BEFORE])
+    length = (head & INDEX) - BEFORE
+    names = head >> 32 & _MOST_COUNTED
+    if head >> 56 != tape.OBJECT:
+        raise StrangeError
+    return (len(found.words) - 2 * BEFORE) / length, names, 2 + 3 * names - length
+
+
 @lru_cache(maxsize=4)
 def _heads(length: int, names: int, rows: int) -> Words:
     """Give the first words of so many rows: each is an object of so many names and tells the place behind its end."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.drift.columns import Block
 from app.wire import tape
+from app.wire.bounds import Bounds
 from app.wire.cells import Cells, Doubles
 from app.wire.jsonrows import RowColumns
 from app.wire.jsontext import BLANKS
@@ -89,8 +90,8 @@ class ShapedColumns(RowColumns):
         return [ways[tag][row] for row, tag in enumerate(tags[place, some].tolist())]
 
 
-def shaped_json(body: bytes, exact: Callable[[], Any]) -> ShapedColumns | None:
-    """Read `{"rows":[{...}]}` or a bare array whose rows are alike; else None."""
+def shaped_json(body: bytes, exact: Callable[[], Any], *, bounds: Bounds | None = None) -> ShapedColumns | None:
+    """Read `{"rows":[{...}]}` or a bare array whose rows are alike and within `bounds`; else None."""
     start = START.match(body) if len(body) >= SMALLEST else None
     if start is None:
         return None
@@ -98,18 +99,18 @@ def shaped_json(body: bytes, exact: Callable[[], Any]) -> ShapedColumns | None:
     end = (_OBJECT_END if wrapped else _ARRAY_END).search(body, max(start.end(), len(body) - _END))
     if end is None:
         return None
-    found = rows_between(body, start.end(), end.start())
+    found = rows_between(body, start.end(), end.start(), bounds=bounds)
     return _columns(found, (lambda: exact()["rows"]) if wrapped else exact)
 
 
-def shaped_lines(body: bytes, exact: Exact) -> ShapedColumns | None:
-    """Read one object a line when all are alike; else None."""
+def shaped_lines(body: bytes, exact: Exact, *, bounds: Bounds | None = None) -> ShapedColumns | None:
+    """Read one object a line when all are alike and within `bounds`; else None."""
     if len(body) < SMALLEST or not body.startswith(b"{"):
         return None
     last = body.rfind(b"}", len(body) - _END)
     if last < 0 or body[last + 1 :].strip(BLANKS):
         return None
-    return _columns(rows_between(body, 0, last, lines=True), exact)
+    return _columns(rows_between(body, 0, last, lines=True, bounds=bounds), exact)
 
 
 def _columns(found: Rows | None, exact: Exact) -> ShapedColumns | None:

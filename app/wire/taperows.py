@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.wire import tape
-from app.wire.rowshape import Part, RowShape, StrangeError, Tags
+from app.wire.bounds import Bounds
+from app.wire.rowshape import Part, RowShape, StrangeError, Tags, first_row
 from app.wire.tape import Tape, Words, tape_of
 
 PART: Final = 1 << 18
@@ -60,13 +61,18 @@ class Rows:
     lists: dict[str, list[Any]]
 
 
-def rows_between(body: bytes, first: int, last: int, *, lines: bool = False) -> Rows | None:
-    """Read the objects from the brace at `first` to the one at `last`, between commas or one a line; None if unlike."""
+def rows_between(
+    body: bytes, first: int, last: int, *, lines: bool = False, bounds: Bounds | None = None
+) -> Rows | None:
+    """Read the objects from the brace at `first` to the one at `last`, between commas or one a line; None if unlike.
+
+    Also None where all would be beyond `bounds`, going by the first part.
+    """
     if not tape.trusted():
         return None
     desk = _desk()
     try:
-        return _read(body, first, last + 1, desk=desk, lines=lines).rows()
+        return _read(body, first, last + 1, desk=desk, lines=lines, bounds=bounds).rows()
     except _FAULTS:
         return None
     finally:
@@ -120,7 +126,9 @@ def _wider(held: NDArray[_Word], columns: int) -> NDArray[_Word]:
     return wider
 
 
-def _read(body: bytes, begin: int, end: int, *, desk: _Desk, lines: bool) -> _Gathered:
+def _read(  # noqa: PLR0913 - what rows_between is given
+    body: bytes, begin: int, end: int, *, desk: _Desk, lines: bool, bounds: Bounds | None
+) -> _Gathered:
     gathered: _Gathered | None = None
     for first, stop in _spans(body, begin, end, lines=lines):
         text, rows = _between_commas(body[first:stop]) if lines else (memoryview(body)[first:stop], 0)
@@ -128,6 +136,8 @@ def _read(body: bytes, begin: int, end: int, *, desk: _Desk, lines: bool) -> _Ga
         found = tape_of(array)
         without = b"}" if lines else b""
         if gathered is None:
+            if bounds is not None:
+                _check_bounds(found, bounds, parts=(end - begin) / (stop - first))
             shape, part = _first(found, desk.shape, without=without)
             desk.shape = shape if len(shape.names) <= REMEMBERED else None
             gathered = _Gathered(shape, _room(len(part.words), (end - begin) / (stop - first)))
@@ -140,6 +150,13 @@ def _read(body: bytes, begin: int, end: int, *, desk: _Desk, lines: bool) -> _Ga
     if gathered is None:
         raise StrangeError
     return gathered
+
+
+def _check_bounds(found: Tape, bounds: Bounds, *, parts: float) -> None:
+    """Judge a body by its first row and the share of its first part."""
+    rows, names, others = first_row(found)
+    if not bounds.hold(rows * parts, names=names, others=others):
+        raise StrangeError
 
 
 def _first(found: Tape, known: RowShape | None, *, without: bytes) -> tuple[RowShape, Part]:

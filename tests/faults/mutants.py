@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, select, text
 
 from app.cli.main import main
-from app.monitor import arrival, evaluate, few, record, workers
+from app.monitor import arrival, binned, brisk, evaluate, few, record, workers
 from app.monitor.service import Service
 from app.storage import committer, fold, ledger, statements, tables
 from app.storage.committer import GroupCommitter
@@ -95,7 +95,7 @@ def no_late_rule() -> None:
     """What comes after its batch id was forgotten is counted again."""
     arrive = arrival.arrive
     put(few, "delivery", never)
-    put(record, "arrive", lambda *given, **named: arrive(*given, **{**named, "backfill": True}))
+    put(binned, "arrive", lambda *given, **named: arrive(*given, **{**named, "backfill": True}))
 
 
 def no_snapshot() -> None:
@@ -124,6 +124,7 @@ def dedupe_by_replica() -> None:
         delivery = prepare(*given)
         return replace(delivery, batch_id=f"{os.getpid()}-{delivery.batch_id}")
 
+    put(brisk, "brisk_table", never)
     put(record, "prepare", prepared)
 
 
@@ -155,7 +156,7 @@ def late_costs_all() -> None:
         )
 
     put(few, "delivery", never)
-    put(record, "arrive", arrived)
+    put(binned, "arrive", arrived)
 
 
 def wall_clock() -> None:

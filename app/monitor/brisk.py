@@ -1,0 +1,48 @@
+"""Plain rows, counted on the event loop that received them: no other thread wants Python's lock meanwhile.
+
+Only what takes a few milliseconds is done there; what does not is left to the road of other batches, which counts the
+same.
+"""
+
+from collections.abc import Generator
+from typing import Final
+
+from app import failpoints
+from app.monitor.arrival import Arrival
+from app.monitor.binned import binned, placed
+from app.monitor.catalog import Watched
+from app.monitor.opening import opening
+from app.monitor.parcel import Parcel, Shipment
+from app.monitor.service import Service
+from app.storage.ledger import Delivery
+from app.wire.brisk import brisk_table, is_large
+from app.wire.envelope import opened
+
+WINDOWS: Final = 4
+VERSIONS: Final = 4
+
+
+def delivery(service: Service, watched: Watched, parcel: Shipment) -> Generator[None, object, Delivery | None]:
+    """Count plain rows, and yield before what takes long after all; returns None for rows that are not plain."""
+    if not isinstance(parcel, Parcel) or parcel.kind is None or watched.configuration.envelope:
+        return None
+    now_us = service.now_us()
+    baseline = service.catalog.baseline(watched.activation(now_us).baseline_id)
+    failpoints.hit("ingest.before_decode")
+    table = brisk_table(parcel.body, parcel.kind, row_count=parcel.row_count, most=service.policy.max_rows)
+    if table is None:
+        return None
+    if is_large(table):
+        yield None
+    table = opened(table, opening(watched))
+    arrival = placed(service, watched, parcel, table, now_us=now_us)
+    narrow = _is_narrow(arrival, watched.configuration.window)
+    if not narrow or (watched.sampled and service.reservoirs.want_all(watched.id, arrival)):
+        yield None
+    return binned(service, watched, baseline, parcel=parcel, table=table, arrival=arrival, now_us=now_us)
+
+
+def _is_narrow(arrival: Arrival, window_us: int) -> bool:
+    """Tell whether the rows touch few windows and versions."""
+    spread = int(arrival.starts.max() - arrival.starts.min()) if len(arrival.starts) else 0
+    return len(arrival.versions) <= VERSIONS and spread < WINDOWS * window_us
