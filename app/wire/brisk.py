@@ -40,8 +40,7 @@ def _table(body: bytes, kind: Format, *, most: int) -> Table | None:
         case Format.ARROW:
             return plain_stream(body, limit=MAX_DECODED)
         case Format.JSON:
-            check_objects(body, most)
-            return quick_json(body, bounds=BOUNDS)
+            return quick_json(body, most=most, bounds=BOUNDS)
         case Format.NDJSON:
             check_lines(body, most)
             check_objects(body, most)

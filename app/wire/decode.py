@@ -175,15 +175,13 @@ def _table(  # noqa: PLR0913 - what decode is given
                 check_lines(body, most, headed=True)
             return table_of_csv(body, numbers=numbers(), wanted=known)
         case Format.JSON:
-            if most is not None:
-                check_objects(body, most)
-            return _json(body, content_type, lone=lone, known=known)
+            return _json(body, content_type, lone=lone, known=known, most=most)
         case Format.MSGPACK:
             return table_of_msgpack(body)
 
 
-def _json(body: bytes, content_type: str | None, *, lone: bool, known: Names) -> Table:
-    quick = quick_json(body)
+def _json(body: bytes, content_type: str | None, *, lone: bool, known: Names, most: int | None) -> Table:
+    quick = quick_json(body, most=most)
     if quick is not None:
         return quick
     try:

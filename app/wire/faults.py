@@ -58,15 +58,26 @@ def check_containers(text: bytes) -> None:
         raise undecodable(f"the body holds more than {MAX_CONTAINERS} arrays and objects")
     if len(text) <= LARGE_TEXT:
         return
-    values = max(MAX_VALUES, len(text) // BYTES_OF_VALUE)
-    if occurrences(text, b",") > values:
-        raise TooLarge("body-too-large", f"the body holds more than {values} values; send it in parts")
+    values = check_values(occurrences(text, b","), len(text))
     named = occurrences(text, b'":')
     if named > objects * MAX_NAMES:
         check_names(named)
     strings = values * 3 // 8
     if occurrences(text, b'"') // 2 - named > strings:
         raise TooLarge("body-too-large", f"the body holds more than {strings} strings; send it in parts")
+
+
+def check_values(count: int, size: int) -> int:
+    """Refuse more values than memory is meant for; gives how many there may be in so many bytes."""
+    values = max(MAX_VALUES, size // BYTES_OF_VALUE)
+    if count > values:
+        raise TooLarge("body-too-large", f"the body holds more than {values} values; send it in parts")
+    return values
+
+
+def too_many_rows(most: int) -> Refused:
+    """Say how many rows a batch may hold, of one that has more."""
+    return Refused("too-many-rows", f"a batch may hold {most} rows, this one has more", extra={"limit": most})
 
 
 def check_objects(body: bytes, most: int) -> None:
@@ -83,7 +94,7 @@ def check_objects(body: bytes, most: int) -> None:
         and occurrences(body, b'"') <= 2 * arrays + 2
         and occurrences(body, b",") > (arrays + 1) * (most + 1)
     ):
-        raise Refused("too-many-rows", f"a batch may hold {most} rows, this one has more", extra={"limit": most})
+        raise too_many_rows(most)
 
 
 def check_lines(body: bytes, most: int, *, headed: bool = False) -> None:
@@ -94,7 +105,7 @@ def check_lines(body: bytes, most: int, *, headed: bool = False) -> None:
     for line in io.BytesIO(body):
         rows += not line.isspace()
         if rows > most:
-            raise Refused("too-many-rows", f"a batch may hold {most} rows, this one has more", extra={"limit": most})
+            raise too_many_rows(most)
 
 
 def check_rows(count: int) -> None:

@@ -6,7 +6,7 @@ body, like every other one that this reader does not take, is read as a whole by
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from app.wire.bounds import Bounds
 from app.wire.cells import Cells
 from app.wire.doubles import DOUBLE_BYTES, DoublesReader
 from app.wire.exact import ExactColumn
-from app.wire.faults import MAX_NAMES, check_containers
+from app.wire.faults import LARGE_TEXT, MAX_NAMES, check_containers, check_objects, check_values, too_many_rows
 from app.wire.jsontext import load_exact, load_json
 from app.wire.letters import occurrences
 from app.wire.table import RawColumn
@@ -28,17 +28,22 @@ START: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"columns"[ \t\r\n]*:[ \t\r\n]
 SMALLEST: Final = 1 << 12
 
 
-def columns_of(body: bytes, *, bounds: Bounds | None = None) -> "CellColumns | None":
-    """Read `{"columns":{name:[...]}}`; None when it is not plainly that, or beyond `bounds`."""
+def columns_of(body: bytes, *, most: int | None = None, bounds: Bounds | None = None) -> "CellColumns | None":
+    """Read `{"columns":{name:[...]}}`; None when it is not plainly that, or beyond `bounds`.
+
+    Refused, TooLarge where the arrays are longer than `most` rows, or hold more than memory is meant for.
+    """
     if len(body) < SMALLEST or not START.match(body):
         return None
-    most = MAX_NAMES if bounds is None else bounds.names
-    arrays = list(islice(_arrays(body), most + 1))
-    if len(arrays) > most:
+    names = MAX_NAMES if bounds is None else bounds.names
+    arrays = list(islice(_arrays(body), names + 1))
+    if len(arrays) > names:
         return None
+    # What is left without the arrays tells the names, and that the rest is sound.
+    between = _skeleton(body, arrays)
+    check_containers(between)
     try:
-        # What is left without the arrays tells the names, and that the rest is sound.
-        skeleton = orjson.loads(_skeleton(body, arrays))
+        skeleton = orjson.loads(between)
     except ValueError:
         return None
     match skeleton:
@@ -49,7 +54,7 @@ def columns_of(body: bytes, *, bounds: Bounds | None = None) -> "CellColumns | N
     # Another value than an array can hide only behind a name that stands twice, and the last one holds.
     if not all(isinstance(value, list) for value in named.values()):
         return None
-    return _read(tuple(named), body, arrays, bounds=bounds)
+    return _read(tuple(named), body, arrays, most=most, bounds=bounds)
 
 
 class CellColumns(Mapping[str, RawColumn]):
@@ -87,26 +92,16 @@ class CellColumns(Mapping[str, RawColumn]):
 
 
 def _read(
-    names: tuple[str, ...], body: bytes, arrays: list[tuple[int, int]], *, bounds: Bounds | None
+    names: tuple[str, ...], body: bytes, arrays: list[tuple[int, int]], *, most: int | None, bounds: Bounds | None
 ) -> CellColumns | None:
     """Read every array; None when their lengths differ, or one is no list of plain values."""
-    reader = DoublesReader()
+    reader = _Reader(body, len(arrays), most=most, bounds=bounds)
     columns: CellColumns | None = None
     room = memoryview(b"")
-    checked = False
     for place, (first, stop) in enumerate(arrays):
-        text = body[first:stop]
-        octets = reader.plain(text)
-        if octets is None and not checked:
-            check_containers(body)  # what is no number becomes objects
-            if bounds is not None and _strings(body, len(arrays)) > bounds.others:
-                return None
-            checked = True
-        found = _odd(reader, body, first, stop) if octets is None else None
+        octets, found = reader.array(first, stop)
         rows = octets.size // DOUBLE_BYTES if octets is not None else -1 if found is None else len(found)
-        if bounds is not None and rows > bounds.rows:
-            return None
-        if columns is None and 0 < rows * len(arrays) <= len(body):  # a cell takes two bytes at least
+        if columns is None and reader.takes(rows):
             columns = CellColumns(body, dict(zip(names, arrays, strict=True)), rows)
             room = columns.doubles.reshape(-1).view(np.uint8).data
         if columns is None or rows != columns.rows:
@@ -120,6 +115,51 @@ def _read(
     return columns
 
 
+class _Reader:
+    """Reads the arrays of a body, of which no more becomes objects than may."""
+
+    def __init__(self, body: bytes, names: int, *, most: int | None, bounds: Bounds | None) -> None:
+        self._body = body
+        self._names = names
+        self._most = most
+        self._bounds = bounds
+        self._reader = DoublesReader()
+        self._checked = False
+
+    def takes(self, rows: int) -> bool:
+        """Tell by the first array whether there is room for all; Refused, TooLarge when there are too many values."""
+        values = rows * self._names
+        check_values(values, len(self._body))
+        if self._most is not None and rows > self._most:
+            raise too_many_rows(self._most)
+        within = self._bounds is None or rows <= self._bounds.rows
+        return within and 0 < values <= len(self._body)  # a cell takes two bytes at least
+
+    def array(self, first: int, stop: int) -> tuple[Any, RawColumn | None]:
+        """Read an array as the octets of doubles, or else as a column; neither when it is no list of plain values."""
+        if stop - first > LARGE_TEXT:
+            self._check()
+        octets = self._reader.plain(self._body[first:stop])
+        if octets is not None:
+            return octets, None
+        self._check()
+        return None, _odd(self._reader, self._body, first, stop) if self._few_strings else None
+
+    def _check(self) -> None:
+        """Look through the body once, before anything of it becomes objects or takes more room than it does."""
+        if self._checked:
+            return
+        self._checked = True
+        check_containers(self._body)
+        if self._most is not None:
+            check_objects(self._body, self._most)
+
+    @cached_property
+    def _few_strings(self) -> bool:
+        """Whether there are no more strings beside the names than may be read."""
+        return self._bounds is None or occurrences(self._body, b'"') // 2 - self._names <= self._bounds.others
+
+
 def _arrays(body: bytes) -> Iterator[tuple[int, int]]:
     """Find where the brackets open, and what follows their end."""
     stop = 0
@@ -131,11 +171,6 @@ def _skeleton(body: bytes, arrays: list[tuple[int, int]]) -> bytes:
     ends = [0, *(stop for _, stop in arrays)]
     starts = [*(first for first, _ in arrays), len(body)]
     return b"[]".join(body[end:start] for end, start in zip(ends, starts, strict=True))
-
-
-def _strings(body: bytes, names: int) -> int:
-    """Tell how many strings there are beside the names, at most."""
-    return occurrences(body, b'"') // 2 - names
 
 
 def _odd(reader: DoublesReader, body: bytes, first: int, stop: int) -> RawColumn | None:

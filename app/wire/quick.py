@@ -4,7 +4,7 @@ from functools import cache, partial
 from typing import Any
 
 from app.wire.bounds import Bounds
-from app.wire.faults import LARGE_TEXT, check_containers, check_names
+from app.wire.faults import LARGE_TEXT, check_containers, check_names, check_objects
 from app.wire.jsoncolumns import columns_of
 from app.wire.jsontext import load_exact
 from app.wire.shaped import SMALLEST, ShapedColumns, shaped_json, shaped_lines
@@ -12,17 +12,20 @@ from app.wire.structs import StructColumns, structs_of_json, structs_of_lines
 from app.wire.table import Table
 
 
-def quick_json(body: bytes, *, bounds: Bounds | None = None) -> Table | None:
+def quick_json(body: bytes, *, most: int | None = None, bounds: Bounds | None = None) -> Table | None:
     """Make a table of columns or of rows of one shape; None when the body has to be read the long way.
 
-    With `bounds` also when it holds more, or that is to be feared.
+    With `bounds` also when it holds more, or that is to be feared. Of many more objects than `most` rows can need none
+    is read.
     """
-    if len(body) > LARGE_TEXT:  # less that is no object cannot be too much
-        check_containers(body)
-    columns = columns_of(body, bounds=bounds)
+    columns = columns_of(body, most=most, bounds=bounds)
     if columns is not None:
         check_names(len(columns))
         return Table(rows=columns.rows, columns=columns, received=columns.rows)
+    if most is not None:
+        check_objects(body, most)
+    if len(body) > LARGE_TEXT:  # less that is no object cannot be too much
+        check_containers(body)
     exact = cache(partial(load_exact, body))
     shaped = shaped_json(body, exact, bounds=bounds)
     if shaped is not None:

@@ -294,6 +294,18 @@ def test_columns_without_end() -> None:
     assert decode(body, None, most=1_200_001).rows == 1_200_001
 
 
+def test_many_columns_without_end() -> None:
+    """Arrays that are each of a bearable length may be too many together, or longer than a batch."""
+    for columns, rows, code in ((24, 250_000, "body-too-large"), (24, 150_000, "too-many-rows")):
+        array = b":[" + b"0," * (rows - 1) + b"0]"
+        body = b'{"columns":{' + b",".join(b'"c%d"' % n + array for n in range(columns)) + b"}}"
+        before = resident()
+        with pytest.raises(Problem) as refused:
+            decode(body, None, most=100_000 if code == "too-many-rows" else 250_000)
+        assert refused.value.code == code
+        assert resident() - before < LIMIT
+
+
 def test_objects_without_end() -> None:
     """Many more objects than a batch may have rows are refused unread, in an array and in lines."""
     rows = b'{"a":{}},' * 600_000
