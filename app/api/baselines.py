@@ -1,6 +1,6 @@
 """`/v1/models/{model}/baselines`: the references."""
 
-from functools import partial
+import pathlib
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -16,6 +16,7 @@ from app.api.names import ModelName
 from app.api.problems import responses
 from app.monitor import expectations, promotion, references
 from app.monitor.instants import read_instant
+from app.wire.arriving import Arriving
 from app.wire.names import check_name
 
 router = APIRouter(tags=["baselines"])
@@ -36,7 +37,12 @@ async def post_baseline(
     """Make a baseline from rows in any format, larger than memory, or from ready histograms."""
     await run_in_threadpool(service.catalog.watched, model, fresh=True)
     declared = request.headers.get("content-type")
-    work = partial(promotion.create_from_file, service, model, content_type=declared, activate=activate, author=author)
+
+    def work(path: pathlib.Path, arriving: Arriving) -> dict[str, object]:
+        return promotion.create_from_file(
+            service, model, path, arriving=arriving, content_type=declared, activate=activate, author=author
+        )
+
     return Json(await spool.use(request, work), 201)
 
 

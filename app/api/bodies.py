@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.monitor.configuration import LARGEST_BUDGET
+
 MAX_FEATURES = 5_000
 
 
@@ -37,7 +39,7 @@ class FeatureBody(Body):
 class BudgetBody(Body):
     """The pages a month that the owner of a model accepts."""
 
-    pages_per_month: Annotated[float, Field(gt=0, le=1e6)]
+    pages_per_month: Annotated[float, Field(gt=0, le=LARGEST_BUDGET)]
 
 
 class ModelBody(Body):

@@ -11,9 +11,9 @@ from rich.table import Table
 from app.cli.opened import opened
 from app.monitor.backtest import backtest as replayed
 from app.monitor.backtest import question
+from app.monitor.configuration import LARGEST_BUDGET
 
 WIDTH = 48
-LARGEST_BUDGET = 1e6
 
 
 def backtest(  # noqa: PLR0913, PLR0917 - an option each

@@ -11,6 +11,7 @@ from app.errors import Refused
 from app.monitor.arrival import Clockwork
 from app.wire.names import check_name
 
+LARGEST_BUDGET: Final = 1e6
 _DURATIONS: Final = ("window", "late_horizon", "future_tolerance")
 _LONGEST_US: Final = 100 * 366 * 86_400_000_000
 _NO_ZONES: Final = frozenset({"localtime", "posixrules", "Factory", "posix", "right"})

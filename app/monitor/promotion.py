@@ -1,16 +1,15 @@
 """Storing a baseline and letting it hold."""
 
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.windows import next_boundary
-from app.errors import BadRequest, NotFound, Refused, TooLarge
+from app.errors import NotFound, Refused
 from app.monitor.arms import Arm
 from app.monitor.baseline import BaselineRows, Counted, Progress
 from app.monitor.breath import short_turns
@@ -18,6 +17,7 @@ from app.monitor.catalog import Watched
 from app.monitor.fitting import fit_baseline
 from app.monitor.gauges import publish
 from app.monitor.models import Author
+from app.monitor.ready import ready_histograms
 from app.monitor.rulebook import Rulebook, lines_of
 from app.monitor.service import Service
 from app.monitor.spill import Spill
@@ -27,17 +27,10 @@ from app.storage.database import Connection
 from app.storage.models import ModelFeature
 from app.storage.windows import WindowCounts
 from app.wire.arriving import Arriving, complete
-from app.wire.inflate import GZIP_MAGIC, ZLIB_MAGICS, ZSTD_MAGIC, inflate
-from app.wire.jsonrows import is_histograms
-from app.wire.jsontext import load_json
-from app.wire.partition import read_histograms
 from app.wire.stream import RowsFile, nothing
 
 FIT_S: Final = 600.0
-READY_BYTES: Final = 64 * 2**20
 STORE_S: Final = 3600.0
-STARTS: Final = (b"{", b" ", b"\n", b"\r", b"\t", BOM_UTF8, GZIP_MAGIC, ZSTD_MAGIC, *ZLIB_MAGICS)
-"""How ready histograms may begin."""
 NO_STARTS: Final = np.zeros(0, np.int64)
 
 
@@ -46,8 +39,8 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     service: Service,
     name: str,
     path: Path,
-    arriving: Arriving | None = None,
     *,
+    arriving: Arriving | None = None,
     content_type: str | None,
     activate: bool,
     author: Author,
@@ -56,7 +49,7 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     """Make a baseline from the rows, or the ready histograms, of a file that may still be arriving."""
     arriving = arriving or complete()
     watched = service.catalog.watched(name, fresh=True)
-    ready = _ready(path, arriving)
+    ready = ready_histograms(path, arriving)
     if ready is not None:
         counted = Counted(ready, NO_STARTS, 0, ())
         return _store(service, watched, counted, (), source="histograms", activate=activate, author=author)
@@ -115,27 +108,6 @@ def find(conn: Connection, watched: Watched, number: int) -> BaselineInfo:
     if info is None:
         raise NotFound("unknown-baseline", f"the model has no baseline {number}")
     return info
-
-
-def _ready(path: Path, arriving: Arriving) -> Baseline | None:
-    """Read the file as ready histograms, if that is what it holds."""
-    arriving.wait(READY_BYTES + 1)
-    if path.stat().st_size > READY_BYTES:
-        return None
-    body = path.read_bytes()
-    if not body.startswith(STARTS):
-        return None
-    try:
-        body = inflate(body, None, limit=READY_BYTES)
-    except TooLarge:
-        return None
-    if b'"features"' not in body:
-        return None
-    try:
-        document: Any = load_json(body)
-    except BadRequest:
-        return None
-    return read_histograms(document) if is_histograms(document) else None
 
 
 def _store(  # noqa: PLR0913 - one stored baseline depends on all of them

@@ -10,7 +10,7 @@ import zstandard
 
 from app.drift.context import HOUR_US
 from app.errors import NotFound, Refused
-from app.monitor import promotion
+from app.monitor import ready
 from app.monitor.instants import instant_text
 from app.monitor.promotion import activate, create_from_windows
 from app.monitor.references import document
@@ -103,7 +103,7 @@ def test_a_baseline_that_was_read_can_be_posted_back(small: Desk) -> None:
 
 def test_rows_that_inflate_beyond_any_document(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compressed file of rows may hold more than ready histograms ever do."""
-    monkeypatch.setattr(promotion, "READY_BYTES", 200)
+    monkeypatch.setattr(ready, "LARGEST", 200)
     desk.configure()
     packed = desk.folder / "rows.csv.gz"
     packed.write_bytes(gzip.compress(b"x\n" + b"1\n" * 500))
