@@ -20,23 +20,24 @@ from app.storage.ledger import Outcome
 async def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
     """Record a body of rows; gives the receipt."""
     pace = ingest.pace_of(service, model, envelope=envelope, body=body)
-    return await walk(ingest.batch(service, model, envelope=envelope, body=body, pace=pace), pace)
+    if pace is Pace.BRISK:
+        await alone()
+        pace = ingest.pace_of(service, model, envelope=envelope, body=body)  # of the model as it is known by now
+    return await walk(ingest.batch(service, model, envelope=envelope, body=body, pace=pace), away=pace is Pace.HARD)
 
 
 async def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
     """Record a body of window histograms; gives the receipt."""
     pace = ingest.pace_of(service, model, envelope=envelope, body=body)
     pace = pace if pace is Pace.LIGHT else Pace.HARD
-    return await walk(ingest.histograms(service, model, envelope=envelope, body=body, pace=pace), pace)
+    away = pace is Pace.HARD
+    return await walk(ingest.histograms(service, model, envelope=envelope, body=body, pace=pace), away=away)
 
 
-async def walk(road: Road, pace: Pace) -> dict[str, Any]:
+async def walk(road: Road, *, away: bool) -> dict[str, Any]:
     """Go to the end of a road, in a thread as long as it is told to be hard."""
     found: Outcome | Exception | None = None
-    away = pace is Pace.HARD
     try:
-        if pace is Pace.BRISK:
-            await _alone()
         while True:
             met = await run_in_threadpool(_step, road, found) if away else _step(road, found)
             if isinstance(met, dict):
@@ -47,8 +48,8 @@ async def walk(road: Road, pace: Pace) -> dict[str, Any]:
         road.close()
 
 
-async def _alone() -> None:
-    """Let the event loop look around after each road that begins on it and is not light."""
+async def alone() -> None:
+    """Wait for a turn of the event loop in which nobody else got this far; what goes on at once has that turn."""
     loop = asyncio.get_running_loop()
     door = _DOORS.get(loop) or _DOORS.setdefault(loop, asyncio.Lock())
     await door.acquire()

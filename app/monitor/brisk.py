@@ -32,6 +32,7 @@ def delivery(service: Service, watched: Watched, parcel: Shipment) -> Generator[
     table = brisk_table(parcel.body, parcel.kind, row_count=parcel.row_count, most=service.policy.max_rows)
     if table is None:
         return None
+    service.decodes.passed(len(parcel.body))
     if is_large(table):
         yield None
     table = opened(table, opening(watched))

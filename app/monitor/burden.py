@@ -80,7 +80,7 @@ class Turns:
     def of(self, size: int) -> Iterator[None]:
         """Take a turn for a body of so many bytes; what a large one becomes may be many times as much."""
         if size < LARGE_BYTES:
-            self._left |= size >= TIDY_BYTES
+            self.passed(size)
             with self:
                 yield
             return
@@ -92,6 +92,10 @@ class Turns:
                 yield
         finally:
             self._large.release()
+
+    def passed(self, size: int) -> None:
+        """Hear of a body of so many bytes that was decoded, here or elsewhere: a large one leaves memory behind."""
+        self._left |= size >= TIDY_BYTES
 
     def tidy(self) -> None:
         """Give the memory of large bodies back to the system; the allocator alone keeps what it may need again."""
