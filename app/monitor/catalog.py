@@ -19,6 +19,7 @@ from app.storage.database import Connection, Database
 from app.wire.wrapping import Opening
 
 KEPT_BASELINES = 64
+KEPT_FEATURES = 250_000
 GAP_WEEKS = 8
 NO_BASELINE_RETRY_S = 30
 AT_HAND_MARGIN_S = 0.05
@@ -83,6 +84,7 @@ class Catalog:
         self._absent: dict[str, float] = {}
         self._baselines: OrderedDict[int, Baseline] = OrderedDict()
         self._asked: set[str] = set()
+        self._features: OrderedDict[int, tuple[str, ...]] = OrderedDict()
         self._gaps: dict[int, int | None] = {}
         self._named: dict[int, tuple[tuple[int, ...], Named]] = {}
 
@@ -169,6 +171,21 @@ class Catalog:
             while len(self._baselines) > KEPT_BASELINES:
                 self._baselines.popitem(last=False)
         return loaded
+
+    def feature_names(self, baseline_id: int) -> tuple[str, ...]:
+        """Name the features of a baseline in their order, without a place for it among those that are counted on."""
+        names = self._features.get(baseline_id)
+        if names is None:
+            baseline = self._baselines.get(baseline_id)
+            if baseline is None:
+                with self._database.snapshot() as conn:
+                    baseline = baselines.load(conn, baseline_id)
+            names = tuple(feature.name for feature in baseline.features)
+            with self._lock:
+                self._features[baseline_id] = names
+                while len(self._features) > 1 and sum(map(len, self._features.values())) > KEPT_FEATURES:
+                    self._features.popitem(last=False)
+        return names
 
     def longest_gap(self, baseline_id: int) -> int | None:
         """Give the longest pause between windows of the baseline's last eight weeks, in microseconds."""

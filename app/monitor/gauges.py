@@ -95,14 +95,14 @@ def _versions(
             yield VersionView(version, last_row_us=entry.received.get(version))
             continue
         scored = last.get(version) or window
-        baseline = service.catalog.baseline(scored.baseline_id)
-        lines = Lines(entry.thresholds, page=budget_line(watched.configuration, len(baseline.features)))
+        names = service.catalog.feature_names(scored.baseline_id)
+        lines = Lines(entry.thresholds, page=budget_line(watched.configuration, len(names)))
         episodes_of = running.get(version, [])
         normal = frozenset[str]().union(*(one.normal() for one in paged.get(version, ())))
         paging = [one for one in episodes_of if one.id not in normal]
         unlined = {one.feature for one in episodes_of if one.id in normal and one.statistic == Statistic.EVIDENCE}
         standings = features(
-            baseline,
+            names,
             window,
             last.get(version),
             lines=lines,

@@ -1,11 +1,10 @@
 """Where every feature stands after the last evaluated windows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.drift.baseline import Baseline
 from app.drift.scores import Statistic
 from app.monitor.judged import CALIBRATING, HIDDEN
 from app.monitor.lines import BUDGET, CALIBRATED, FIXED, SEVERITIES, Lines
@@ -50,7 +49,7 @@ def number(value: float) -> float | None:
 
 
 def features(  # noqa: PLR0913 - where a feature stands depends on all of them
-    baseline: Baseline,
+    names: Sequence[str],
     newest: ScoredWindow,
     last: ScoredWindow | None,
     *,
@@ -58,7 +57,7 @@ def features(  # noqa: PLR0913 - where a feature stands depends on all of them
     min_rows: int,
     episodes: Mapping[str, Episode],
 ) -> Iterator[FeatureStanding]:
-    """Tell where each feature stands.
+    """Tell where each of the baseline's features stands.
 
     `newest` is the last window, `last` the last one with enough rows, `episodes` the open episode of each feature. A
     mean is a fact, as the number of rows is, and no score: it is shown of the newest window that has one.
@@ -70,7 +69,7 @@ def features(  # noqa: PLR0913 - where a feature stands depends on all of them
     held = [newest] if last is None or last.baseline_id == newest.baseline_id else []
     held += [] if last is None else [last]
     means = [one.statistics["mean"] for one in held if "mean" in one.statistics]
-    for position, feature in enumerate(baseline.features):
+    for position, name in enumerate(names):
         scores: dict[str, float | None] = {}
         drawn: dict[tuple[str, str], float | None] = {}
         for statistic, row in statistics.items():
@@ -78,12 +77,12 @@ def features(  # noqa: PLR0913 - where a feature stands depends on all of them
             if value is None:
                 continue
             scores[statistic] = value
-            both = resolved(lines, row, position, statistic=statistic, feature=feature.name, version=newest.version)
+            both = resolved(lines, row, position, statistic=statistic, feature=name, version=newest.version)
             drawn |= {(statistic, severity): line for severity, line in both.items()}
-        episode = episodes.get(feature.name)
+        episode = episodes.get(name)
         calibrating = waiting is not None and waiting[position] == CALIBRATING
         yield FeatureStanding(
-            name=feature.name,
+            name=name,
             status=_status(scores, drawn, enough=enough, calibrating=calibrating, episode=episode),
             scored=enough and not calibrating,
             scores=scores,

@@ -34,12 +34,12 @@ def document(service: Service, watched: Watched) -> dict[str, object]:
                 shown[version] = {"window_start": None, "rows": None, "features": {}, "rollups": {}}
                 continue
             scored = last.get(version) or window
-            baseline = service.catalog.baseline(scored.baseline_id)
+            names = service.catalog.feature_names(scored.baseline_id)
             standings = features(
-                baseline,
+                names,
                 window,
                 last.get(version),
-                lines=Lines(stored, page=budget_line(watched.configuration, len(baseline.features))),
+                lines=Lines(stored, page=budget_line(watched.configuration, len(names))),
                 min_rows=service.policy.min_rows,
                 episodes={one.feature: one for one in running.get(version, [])},
             )
@@ -76,7 +76,7 @@ def _rolled(
     for newest in rollups.newest_scores(conn, watched.id, period.length_us):
         baseline = service.catalog.baseline(newest.baseline_id)
         standings = features(
-            baseline,
+            [feature.name for feature in baseline.features],
             newest,
             newest if newest.rows >= service.policy.min_rows else None,
             lines=lines_for(configuration, baseline, stored, period=period),

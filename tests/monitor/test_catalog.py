@@ -4,6 +4,7 @@ import pytest
 
 from app.drift.context import HOUR_US, WEEK_US
 from app.errors import Conflict, NotFound
+from app.monitor import catalog as catalogs
 from app.monitor.catalog import Catalog
 from app.storage import models
 from monitor.desk import MONDAY, Desk
@@ -48,6 +49,26 @@ def test_baselines_are_read_once(small: Desk) -> None:
     catalog = Catalog(small.service.database)
     baseline_id = small.watched.schedule[0].baseline_id
     assert catalog.baseline(baseline_id) is catalog.baseline(baseline_id)
+
+
+def test_names_of_features_take_no_place_of_a_baseline(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of many models does not push out what is counted on; only so many names are kept."""
+    ids = []
+    for name in ("a", "b", "c"):
+        desk.name = name
+        desk.configure(window="1h")
+        desk.reference(desk.write("x,y\n1,2\n", f"{name}.csv"))
+        ids.append(desk.watched.schedule[0].baseline_id)
+    monkeypatch.setattr(catalogs, "KEPT_BASELINES", 1)
+    monkeypatch.setattr(catalogs, "KEPT_FEATURES", 4)
+    catalog = Catalog(desk.service.database)
+    kept = catalog.baseline(ids[0])
+    for baseline_id in (*ids, *ids):
+        assert catalog.feature_names(baseline_id) == ("x", "y")
+    assert catalog.baseline(ids[0]) is kept
+    last = catalog.feature_names(ids[2])
+    assert catalog.feature_names(ids[2]) is last
+    assert catalog.feature_names(ids[1]) is catalog.feature_names(ids[1])
 
 
 def test_activation(desk: Desk) -> None:
