@@ -58,7 +58,7 @@ class EmbeddedPostgres:
             with self._exclusively():
                 self._users = os.open(self._home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
                 fcntl.flock(self._users, fcntl.LOCK_SH)
-                self._run()
+                self._begin()
         except (OSError, LookupError, subprocess.SubprocessError) as error:
             self._release()
             raise ConfigurationError(f"no embedded Postgres in {self._home}: {self._reason(error)}") from error
@@ -79,15 +79,7 @@ class EmbeddedPostgres:
         if self._users < 0:
             return
         with self._exclusively():
-            try:
-                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            else:
-                if self._answers():
-                    self._control("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
-            finally:
-                self._release()
+            self._leave()
 
     def __enter__(self) -> Self:
         self.start()
@@ -97,6 +89,24 @@ class EmbeddedPostgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _begin(self) -> None:
+        try:
+            self._run()
+        except (KeyboardInterrupt, SystemExit):
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        else:
+            if self._answers():
+                self._control("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
+        finally:
+            self._release()
 
     def _release(self) -> None:
         if self._users >= 0:
@@ -162,7 +172,7 @@ class EmbeddedPostgres:
         """Make the cluster beside its place and move it in whole, so that a kill leaves nothing half-made."""
         draft = self._cluster / "draft"
         shutil.rmtree(draft, ignore_errors=True)
-        self._execute(
+        installation.execute(
             "initdb", "-D", str(draft), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"
         )
         entries = sorted(draft.iterdir(), key=lambda entry: entry.name == "PG_VERSION")
@@ -191,22 +201,7 @@ class EmbeddedPostgres:
         return False
 
     def _control(self, *arguments: str) -> None:
-        self._execute("pg_ctl", "-s", "-D", str(self._cluster), *arguments)
-
-    def _execute(self, program: str, *arguments: str) -> None:
-        user = installation.server_user() if os.geteuid() == 0 else None
-        subprocess.run(  # noqa: S603 - our own binary, no shell
-            [installation.binaries() / program, *arguments],
-            check=True,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=[] if user else None,
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-        )
+        installation.execute("pg_ctl", "-s", "-D", str(self._cluster), *arguments)
 
     def _sockets(self) -> Path:
         """The socket's directory: the cluster, or where its path is too long for a socket, one named by its hash."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import os
 import pwd
 import shutil
 import stat
@@ -11,6 +12,7 @@ from typing import Final
 
 _SERVER_USER: Final = "pgserver"
 _INSTALLATION: Final = "pginstall18"
+_END_SECONDS: Final = 60
 
 
 def binaries() -> Path:
@@ -50,6 +52,35 @@ def works_in(folder: Path, process: Path) -> bool:
     with contextlib.suppress(OSError):
         return (process / "cwd").readlink() == folder
     return False
+
+
+def execute(program: str, *arguments: str) -> None:
+    """Run a program of the server to its end, as its user; CalledProcessError when it fails.
+
+    Also an interruption waits for the end: what was begun would be left behind, and nobody knew of it.
+    """
+    user = server_user() if os.geteuid() == 0 else None
+    command = [str(binaries() / program), *arguments]
+    with subprocess.Popen(  # noqa: S603 - our own binary, no shell
+        command,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,  # the server would keep a pipe open
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
+        env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+    ) as process:
+        try:
+            _, words = process.communicate()
+        except BaseException:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
+            process.kill()
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=words)
 
 
 def open_path_to(path: Path) -> None:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import psutil
 import psycopg
 import pytest
 
 from app.errors import ConfigurationError
 from app.storage import installation
 from app.storage.embedded import EmbeddedPostgres
+from service import processes_of, until
 
 pytestmark = pytest.mark.postgres
 
@@ -152,6 +154,25 @@ def test_an_interrupted_first_start_is_made_good(home: Path) -> None:
     (half / "base" / "1" / "junk").write_text("junk")
     with EmbeddedPostgres(home) as server:
         assert _server_pid(server.url) is not None
+
+
+@pytest.mark.parametrize("word", ["initdb", "listen_addresses="])
+def test_an_interrupted_start_leaves_nothing_behind(home: Path, word: str) -> None:
+    """Ended while its cluster is made, or while its server starts, a service takes with it what it has begun."""
+    told = "import signal\nsignal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))\n"
+    with subprocess.Popen([sys.executable, "-c", f"import sys\n{told}{SERVICE}", str(home)]) as service:
+        until(lambda: any(word in part for one in processes_of(home) for part in words_of(one)), what=word)
+        service.terminate()
+        assert service.wait(120) == 128 + signal.SIGTERM
+    assert not processes_of(home)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line of a process, if it still is one."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def test_a_long_path_gets_a_socket_elsewhere(home: Path) -> None:
