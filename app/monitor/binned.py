@@ -13,7 +13,7 @@ from app.errors import Refused
 from app.monitor.arrival import Arrival, arrive
 from app.monitor.catalog import Watched
 from app.monitor.parcel import Shipment
-from app.monitor.receipt import Receipt
+from app.monitor.receipt import Receipt, delivered
 from app.monitor.sensitive import sensitive_names
 from app.monitor.service import Service
 from app.storage.deltas import Delta
@@ -55,21 +55,8 @@ def binned(  # noqa: PLR0913 - one delivery depends on all of them
     receipt = Receipt.of(
         parcel.batch_id, table, arrival, ignored=_ignored(watched, baseline, table), baseline=number, now_us=now_us
     )
-    return Delivery(
-        model_id=watched.id,
-        model_revision=watched.model.revision,
-        batch_id=parcel.batch_id,
-        fingerprint=parcel.fingerprint(),
-        receipt=receipt.text(),
-        received_us=now_us,
-        rows_accepted=len(arrival.rows),
-        rows_late=arrival.late,
-        rows_future=arrival.future,
-        rows_rejected=arrival.rejected,
-        deltas=deltas,
-        backfill=parcel.backfill,
-        sampled=service.reservoirs.offered(watched, table, arrival, batch_id=parcel.batch_id),
-    )
+    sampled = service.reservoirs.offered(watched, table, arrival, batch_id=parcel.batch_id)
+    return delivered(watched, parcel, receipt, deltas=deltas, sampled=sampled)
 
 
 def columns_of(

@@ -15,7 +15,7 @@ from app.drift.windows import window_start
 from app.monitor.arrival import DEFAULT_VERSION, oldest
 from app.monitor.catalog import Watched
 from app.monitor.parcel import Parcel
-from app.monitor.receipt import Receipt
+from app.monitor.receipt import Receipt, delivered
 from app.monitor.sampling import Reservoirs
 from app.monitor.service import Service
 from app.monitor.slots import Slots
@@ -52,19 +52,7 @@ def delivery(service: Service, watched: Watched, baseline: Baseline, *, parcel: 
     if watched.sampled and counted.may_be_sampled(service.reservoirs):
         return None
     receipt = counted.receipt(len(rows))
-    return Delivery(
-        model_id=watched.id,
-        model_revision=watched.model.revision,
-        batch_id=parcel.batch_id,
-        fingerprint=parcel.fingerprint(),
-        receipt=receipt.text(),
-        received_us=now_us,
-        rows_accepted=receipt.accepted,
-        rows_late=receipt.late,
-        rows_future=receipt.future,
-        deltas=counted.deltas(),
-        backfill=parcel.backfill,
-    )
+    return delivered(watched, parcel, receipt, deltas=counted.deltas(), sampled=())
 
 
 def _is_plain(watched: Watched, parcel: Parcel) -> bool:

@@ -9,7 +9,12 @@ import orjson
 from numpy.typing import NDArray
 
 from app.monitor.arrival import Arrival
+from app.monitor.catalog import Watched
 from app.monitor.instants import instant_text
+from app.monitor.parcel import Shipment
+from app.storage.deltas import Delta, Marks
+from app.storage.ledger import Delivery
+from app.storage.reservoirs import Part
 from app.wire.table import Rejection, Table
 
 SAMPLED_NAMES = 10
@@ -82,6 +87,32 @@ class Receipt:
 
     def _sample(self) -> list[str]:
         return [name[:SHOWN_LETTERS] for name in self.ignored[:SAMPLED_NAMES]]
+
+
+def delivered(
+    watched: Watched,
+    parcel: Shipment,
+    receipt: Receipt,
+    *,
+    deltas: tuple[Delta | Marks, ...],
+    sampled: tuple[Part, ...],
+) -> Delivery:
+    """Put a batch together for its commit: what it adds, and what its sender will be told."""
+    return Delivery(
+        model_id=watched.id,
+        model_revision=watched.model.revision,
+        batch_id=parcel.batch_id,
+        fingerprint=parcel.fingerprint(),
+        receipt=receipt.text(),
+        received_us=receipt.server_time_us,
+        rows_accepted=receipt.accepted,
+        rows_late=receipt.late,
+        rows_future=receipt.future,
+        rows_rejected=receipt.rejected,
+        deltas=deltas,
+        backfill=parcel.backfill,
+        sampled=sampled,
+    )
 
 
 def _windows(starts: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
