@@ -1,5 +1,6 @@
 """Wiring: settings become a service, a service becomes an application."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -77,7 +78,7 @@ def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) 
             deadline_s=settings.database_deadline / 1e6,
             ping=ping,
         )
-        for connections, ping in ((settings.database_connections, True), (1, False))  # the committer tries twice anyway
+        for connections, ping in ((settings.database_connections, True), (2, False))  # the committer tries twice anyway
     )
     stack.callback(database.close)
     stack.callback(own.close)
@@ -176,8 +177,10 @@ def create_app(service: Service, settings: Settings, *, door: Door) -> FastAPI:
         validator = Validator(service)
         validator.start()
         door.keyring.start()
+        service.committer.attach(asyncio.get_running_loop())
         yield
         app.state.draining = True
+        await service.committer.detach()
         await anyio.to_thread.run_sync(validator.stop)
         await anyio.to_thread.run_sync(workers.stop)
         await anyio.to_thread.run_sync(door.keyring.stop)

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     grafana_url: str | None = Field(None, description="Where people reach Grafana; links in alerts start with it.")
     wait_database: Duration = Field("30s", validate_default=True, description="How long to wait for the database.")
     database_connections: Count = Field(
-        12, description="Connections to the database of one process, beside the one that commits."
+        12, description="Connections to the database of one process, beside the two that commit."
     )
     prepared_statements: bool = Field(default=False, description="Off behind a transaction-mode pooler.")
     allow_unsafe_postgres: bool = Field(default=False, description="Serve although Postgres runs with fsync off.")

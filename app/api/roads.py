@@ -78,10 +78,11 @@ async def _settled(future: Future[Outcome]) -> Outcome | Exception:
 
 
 class _Answers:
-    """Brings what the committer found to an event loop, all of a group at once."""
+    """Brings what the committer found to the event loop of this thread, all of a group at once."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
+        self._thread = threading.get_ident()
         self._lock = threading.Lock()
         self._found: list[tuple[asyncio.Future[Outcome], Future[Outcome]]] = []
 
@@ -91,8 +92,9 @@ class _Answers:
             self._found.append((waiter, future))
             first = len(self._found) == 1
         loop = self._loop()
-        if first and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._give)
+        if not first or loop is None or loop.is_closed():
+            return
+        (loop.call_soon if threading.get_ident() == self._thread else loop.call_soon_threadsafe)(self._give)
 
     def _give(self) -> None:
         with self._lock:

@@ -2,8 +2,7 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _HEAD: Final = struct.Struct("!iiIii")
 _LENGTH: Final = struct.Struct("!i")
@@ -11,8 +10,7 @@ _NULL: Final = _LENGTH.pack(-1)
 _EPOCH_US: Final = 946_684_800_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A value in binary and the number of its type."""
 
     oid: int

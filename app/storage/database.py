@@ -54,7 +54,7 @@ class Database:
             event.listen(self.engine, "checkout", self._ping)
         self._deadline_s = deadline_s
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._watchdog = Watchdog(self._answers)
+        self.watchdog = Watchdog(self._answers)
         self._offset_us: int | None = None
         self._closed = threading.Event()
         self._clock = threading.Thread(target=self._follow_clock, name="database-clock", daemon=True)
@@ -80,7 +80,7 @@ class Database:
         self._closed.set()
         if self._clock.is_alive():
             self._clock.join()
-        self._watchdog.close()
+        self.watchdog.close()
         self.engine.dispose()
 
     @contextmanager
@@ -103,6 +103,13 @@ class Database:
         with translated(), self._watched(self._snapshots, deadline_s) as conn:
             yield conn
 
+    def lease(self) -> Connection:
+        """A connection that whoever asked for it closes, and whose waits are for them to watch."""
+        if not self.watchdog.responsive:
+            raise silent()
+        with translated(), self.watchdog.watching(None, seconds=self._deadline_s):
+            return self.engine.connect()
+
     def clock_us(self) -> int:
         """Microseconds UTC by the database's clock."""
         if self._offset_us is None:
@@ -121,17 +128,17 @@ class Database:
     @contextmanager
     def _watched(self, engine: Engine, deadline_s: float | None) -> Iterator[Connection]:
         """A connection whose every wait ends in time: for the pool, for the server, and for its last rollback."""
-        if not self._watchdog.responsive:
+        if not self.watchdog.responsive:
             raise silent()
         seconds = self._deadline_s if deadline_s is None else deadline_s
         began = time.monotonic()
-        with self._watchdog.watching(None, seconds=seconds):
+        with self.watchdog.watching(None, seconds=seconds):
             conn = engine.connect()
         left = max(min(seconds, _LEAST_SECONDS), seconds - (time.monotonic() - began))
         with conn:
             driver = conn.connection.driver_connection
             try:
-                with self._watchdog.watching(driver.fileno() if driver else None, seconds=left), _rolled_back(conn):
+                with self.watchdog.watching(driver.fileno() if driver else None, seconds=left), _rolled_back(conn):
                     yield conn
             except (DBAPIError, psycopg.Error) as error:
                 if is_lost(error):
@@ -143,7 +150,7 @@ class Database:
         if entry.info.pop(_FRESH, False):
             return
         try:
-            with self._watchdog.watching(driver.fileno(), seconds=_PING_SECONDS):
+            with self.watchdog.watching(driver.fileno(), seconds=_PING_SECONDS):
                 driver.autocommit = True
                 driver.execute("SELECT 1")
                 driver.autocommit = False

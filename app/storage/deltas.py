@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.storage.codec import Payload
+
+_OVERHEAD: Final = 1024
+"""What a delta costs besides its bytes: writing down many small ones takes as long as few large ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Delta:
     @property
     def nbytes(self) -> int:
         """Memory it holds."""
-        return self.counts.nbytes + self.sums.nbytes + len(self.novelties)
+        return _OVERHEAD + self.counts.nbytes + self.sums.nbytes + len(self.novelties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,8 @@ class Marks:
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds."""
-        return len(self.places) + len(self.values)
+        """Memory it holds, and some for the counts of all bins that are made of it."""
+        return _OVERHEAD + len(self.places) + len(self.values) + len(self.novelties) + self.bins // 2
 
 
 def summed(deltas: Sequence[Delta | Marks]) -> Payload:

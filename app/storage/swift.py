@@ -19,6 +19,7 @@ from app.storage.pipeline import NOT_PREPARED, Step, StepError, check, run
 from app.storage.types import to_us
 
 _NAME: Final = re.compile(r"(?<!:):(\w+)")
+SENT: Final = "ingest.commit_sent"
 _FALSE: Final = "22012"
 """The SQLSTATE by which a statement says that a group is not all new."""
 
@@ -75,32 +76,44 @@ def _step(statement: TextClause, values: Mapping[str, Any]) -> Step:
     return Step(written, [_TYPES[name](values[name]) for name in names], title)
 
 
+def steps_of(deliveries: Sequence[Delivery], *, stale_after_s: float | None) -> list[Step] | None:
+    """Write the transaction that commits a group if all of it is new; None when a batch stands in it twice."""
+    keys = {(one.model_id, one.batch_id) for one in deliveries}
+    if len(keys) < len(deliveries):
+        return None
+    added = ledger.addition(deliveries)
+    return [
+        _BEGIN,
+        _step(statements.CLAIM_ALL, ledger.claim(keys)),
+        _step(statements.ENTER_ALL, ledger.entry(deliveries, stale_after_s)),
+        *([] if added is None else [_step(*added)]),
+        _COMMIT,
+    ]
+
+
+def is_known(error: StepError) -> bool:
+    """Tell whether a group failed for being not all new, or because the connection knows no prepared statements."""
+    return error.cause.sqlstate in NOT_PREPARED | {_FALSE}
+
+
 def commit_new(conn: Connection, deliveries: Sequence[Delivery], *, stale_after_s: float | None) -> bool:
     """Commit a group if every batch of it is new, nobody else's, and binned as its model says; False changes nothing.
 
     Unavailable when the answer is lost, and with it the knowledge of what happened.
     """
     driver = conn.connection.driver_connection
-    keys = {(one.model_id, one.batch_id) for one in deliveries}
-    if not isinstance(driver, psycopg.Connection) or len(keys) < len(deliveries):
+    steps = steps_of(deliveries, stale_after_s=stale_after_s)
+    if not isinstance(driver, psycopg.Connection) or steps is None:
         return False
-    steps = [
-        _BEGIN,
-        _step(statements.CLAIM_ALL, ledger.claim(keys)),
-        _step(statements.ENTER_ALL, ledger.entry(deliveries, stale_after_s)),
-    ]
-    added = ledger.addition(deliveries)
-    if added is not None:
-        steps.append(_step(*added))
     check(driver)
     try:
-        run(driver, [*steps, _COMMIT], sent=partial(unanswered.cut, "ingest.commit_sent", driver))
+        run(driver, steps, sent=partial(unanswered.cut, SENT, driver))
     except StepError as error:
         if is_lost(error.cause):
             conn.invalidate()
             raise outcome_unknown() from error
         driver.rollback()
-        if error.cause.sqlstate in NOT_PREPARED | {_FALSE}:
+        if is_known(error):
             return False
         raise error.cause from error
     except psycopg.Error as error:
