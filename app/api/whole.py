@@ -6,19 +6,24 @@ Passed on in parts, a body is copied five times on its way, and every part wakes
 import asyncio
 import ctypes
 import io
+import mmap
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from starlette.types import Scope
 
+from app.wire.leftovers import LARGEST_KEPT
+
 EXTENSION: Final = "driftgauge.whole_body"
 SMALLEST: Final = 1 << 16
-LARGEST: Final = 8 << 20
+LARGEST: Final = 16 << 20
 
 _ROOM: Final[Any] = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
     ("PyBytes_FromStringAndSize", ctypes.pythonapi)
 )
 """Bytes whose content is whatever lay there: zeros would be written for nothing."""
+_MADVISE: Final[Any] = getattr(ctypes.CDLL(None), "madvise", None)
+_HUGE_PAGES: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
 class Owner(Protocol):
@@ -48,6 +53,8 @@ class WholeBody(asyncio.BufferedProtocol):
         self._owner = owner
         self._room = io.BytesIO(_ROOM(None, length))
         self._view = self._room.getbuffer()
+        if length > LARGEST_KEPT:
+            _in_huge_pages(self._view)
         self._view[: len(begun)] = begun
         self._first = self._filled = len(begun)
 
@@ -85,6 +92,15 @@ class WholeBody(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Pass on that it reads again."""
         self._owner.resume_writing()
+
+
+def _in_huge_pages(view: memoryview) -> None:
+    """Ask for few large pages, where there are such: memory comes page by page, as each is first written to."""
+    if _MADVISE is not None and _HUGE_PAGES is not None:
+        start = ctypes.addressof(ctypes.c_char.from_buffer(view))
+        first, stop = -(-start // mmap.PAGESIZE), (start + len(view)) // mmap.PAGESIZE
+        length = (stop - first) * mmap.PAGESIZE
+        _MADVISE(ctypes.c_void_p(first * mmap.PAGESIZE), ctypes.c_size_t(length), _HUGE_PAGES)
 
 
 def announced(scope: Scope) -> tuple[int, Callable[[], None]] | None:
