@@ -22,6 +22,10 @@ _FEW_ZEROS: Final = 4
 _LARGEST_BITS: Final = 62
 _BYTE: Final = 8
 _DOUBLE: Final = 8
+_SHIFTS: Final = np.arange(_BYTE - 1, -1, -1, dtype=np.uint64)[:, None]
+_BITS: Final = (1 << _SHIFTS).astype(np.uint8)
+_SPREAD: Final = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").view(np.uint64)[:, 0]
+"""For each byte its eight bits, the lowest first, as eight bytes of one number: they are moved together."""
 
 
 class UnreadableError(ValueError):
@@ -54,9 +58,8 @@ def pack(counts: NDArray[np.int64]) -> bytes:
     if bits > _LARGEST_BITS:
         raise ValueError("a count is too large")
     octets = [(counts >> shift).astype(np.uint8) for shift in range(_BYTE * ((bits - 1) // _BYTE), 0, -_BYTE)]
-    low = counts.astype(np.uint8)
-    planes = [np.packbits(low & (1 << bit), bitorder="little") for bit in reversed(range(min(bits, _BYTE)))]
-    return b"".join([plane.tobytes() for plane in [*octets, *planes]])
+    planes = np.packbits(counts.astype(np.uint8) & _BITS[-min(bits, _BYTE) :], axis=1, bitorder="little")
+    return b"".join([plane.tobytes() for plane in [*octets, planes]])
 
 
 def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None) -> NDArray[np.int64]:
@@ -70,10 +73,9 @@ def unpack(packed: bytes, bins: int, *, first: int = 0, stop: int | None = None)
         raise UnreadableError(f"{len(packed)} bytes are no planes of {bins} bins")
     raw = np.frombuffer(packed, np.uint8)
     skip = first % 8
-    low = np.zeros(stop - first, np.uint8)
-    for plane in raw[split:].reshape(-1, stride)[:, first // 8 : (stop + 7) // 8]:
-        low <<= 1
-        low |= np.unpackbits(plane, bitorder="little")[skip : skip + stop - first]
+    planes = _SPREAD.take(raw[split:].reshape(-1, stride)[:, first // 8 : (stop + 7) // 8])
+    planes <<= _SHIFTS[-len(planes) :]
+    low: NDArray[np.uint8] = np.bitwise_or.reduce(planes, axis=0).view(np.uint8)[skip : skip + stop - first]
     counts = low.astype(np.int64)
     for shift, octets in enumerate(raw[:split].reshape(-1, bins)[::-1, first:stop], start=1):
         counts |= octets.astype(np.int64) << (_BYTE * shift)
