@@ -44,7 +44,7 @@ def count(  # noqa: PLR0913 - three of them are asked for now and then
     shape (total,), takes the sums of the finite values in each numeric bin, value by value. What `block` holds,
     `columns` need not.
     """
-    if len(window) and not 0 <= window.min() <= window.max() < windows:
+    if len(window) and window.view(np.uint64).max() >= windows:  # negative ones are very large as such
         raise ValueError("a row lies in none of the windows")
     # A bincount of the rows would cost as much as counting a feature.
     rows = np.bincount(window, minlength=windows) if windows > 1 else np.full(windows, len(window))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.columns import CategoricalColumn
-from app.drift.windows import window_starts
+from app.drift.windows import window_start, window_starts
 from app.wire.names import lawful
 from app.wire.table import LISTED_REJECTIONS, Rejection, Table
 from app.wire.times import MISSING, UNREADABLE, instants
@@ -71,17 +71,20 @@ def arrive(  # noqa: PLR0913 - a row is placed by all of them
     at_us: int | None = None,
 ) -> Arrival:
     """Sort the rows of a table into accepted, late, future and rejected; rows without a time happened `at_us`."""
+    raw, receipt_us = table.columns.get(clockwork.time_column), now_us if at_us is None else at_us
+    first, last = oldest(now_us, clockwork.late_horizon_us, backfill=backfill), now_us + clockwork.future_tolerance_us
+    if raw is None and first <= receipt_us <= last:
+        return _together(table, clockwork, receipt_us=receipt_us, version=version, timed=at_us is not None)
     times = instants(
-        table.columns.get(clockwork.time_column),
+        raw,
         table.rows,
-        receipt_us=now_us if at_us is None else at_us,
+        receipt_us=receipt_us,
         naive=clockwork.naive,
         zone=clockwork.zone,
         text=table.text,
     )
     readable = times.state != UNREADABLE
-    late = readable & (times.us < oldest(now_us, clockwork.late_horizon_us, backfill=backfill))
-    future = readable & (times.us > now_us + clockwork.future_tolerance_us)
+    late, future = readable & (times.us < first), readable & (times.us > last)
     rows = np.flatnonzero(readable & ~late & ~future)
     arms, versions = _arms(table, rows, column=clockwork.version_column, fallback=version or DEFAULT_VERSION)
     unreadable = np.flatnonzero(~readable)
@@ -96,6 +99,24 @@ def arrive(  # noqa: PLR0913 - a row is placed by all of them
         rejected=table.received - table.rows + len(unreadable),
         rejections=_rejections(table, unreadable),
         ambiguous=times.ambiguous,
+    )
+
+
+def _together(table: Table, clockwork: Clockwork, *, receipt_us: int, version: str | None, timed: bool) -> Arrival:
+    """Place rows that all happened at one time, neither late nor in the future."""
+    rows = np.arange(table.rows)
+    arms, versions = _arms(table, rows, column=clockwork.version_column, fallback=version or DEFAULT_VERSION)
+    return Arrival(
+        rows=rows,
+        starts=np.full(table.rows, window_start(receipt_us, clockwork.window_us), np.int64),
+        timed=np.full(table.rows, timed),
+        arms=arms,
+        versions=versions,
+        late=0,
+        future=0,
+        rejected=table.received - table.rows,
+        rejections=_rejections(table, rows[:0]),
+        ambiguous=0,
     )
 
 

@@ -86,7 +86,7 @@ def _ignored(watched: Watched, baseline: Baseline, table: Table) -> list[str]:
     """List the columns that are no feature of the baseline in force and steer nothing."""
     known = baseline.kinds
     steering = (watched.configuration.time_column, watched.configuration.version_column)
-    return sorted({*table.columns} - known.keys() - {*steering})
+    return sorted(name for name in table.columns if name not in known and name not in steering)
 
 
 def _deltas(
@@ -103,16 +103,13 @@ def _deltas(
     deltas: list[Delta] = []
     for baseline_id in sorted({activation.baseline_id for activation in activations}):
         mine = np.array([activation.baseline_id == baseline_id for activation in activations])
-        rank = np.cumsum(mine) - 1
-        chosen = mine[membership]
-        rows = arrival.rows[chosen]
+        rows, window = _of_windows(mine, arrival, membership)
         baseline = service.catalog.baseline(baseline_id)
         block = table.block
         columns = columns_of(table, baseline.kinds, block=block, words=baseline.words)
         if len(rows) != table.rows:
             columns = {name: column.take(rows) for name, column in columns.items()}
             block = None if block is None else block.take(rows)
-        window = rank[membership[chosen]]
         counted = count(baseline, columns, window, int(mine.sum()), nameless=nameless, block=block)
         if roles is not None:
             counted.counts[:, ~_carried(baseline, roles)] = 0
@@ -129,6 +126,16 @@ def _deltas(
                 )
             )
     return tuple(deltas), max(activation.number for activation in activations)
+
+
+def _of_windows(
+    mine: NDArray[np.bool_], arrival: Arrival, membership: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the accepted rows in windows of one baseline, and which of those each is in."""
+    if mine.all():
+        return arrival.rows, membership
+    chosen = mine[membership]
+    return arrival.rows[chosen], (np.cumsum(mine) - 1)[membership[chosen]]
 
 
 def _carried(baseline: Baseline, roles: frozenset[Role]) -> NDArray[np.bool_]:

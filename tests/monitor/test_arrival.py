@@ -1,10 +1,11 @@
 """Which rows count, where and when."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from app.drift.context import HOUR_US, MONDAY_US, WEEK_US
@@ -46,6 +47,21 @@ def test_rows_without_a_time_take_the_receipt_time() -> None:
     assert found.starts.tolist() == [NOW, NOW, NOW - HOUR_US]
     assert found.timed.tolist() == [False, False, True]
     assert found.untimed == 2
+
+
+@pytest.mark.parametrize("at_us", [None, NOW - HOUR_US, NOW - 3 * HOUR_US, NOW + HOUR_US])
+@pytest.mark.parametrize("versioned", [False, True])
+def test_rows_of_one_time_arrive_like_others(at_us: int | None, *, versioned: bool) -> None:
+    """A table without times arrives as one whose times are all missing does, late and future rows included."""
+    clockwork = replace(CLOCKWORK, version_column="v" if versioned else None)
+    found = []
+    for empty in ({}, {"timestamp": None}):
+        rows = [{"x": n, "v": f"v{n % 2}", **empty} for n in range(5)] + [7]
+        table = decode(json.dumps({"rows": rows}).encode(), "application/json")
+        found.append(arrive(table, clockwork, now_us=NOW, version="w", backfill=False, at_us=at_us))
+    plain, empty_times = ([getattr(one, field.name) for field in fields(one)] for one in found)
+    assert all(np.array_equal(a, b) and type(a) is type(b) for a, b in zip(plain, empty_times, strict=True))
+    assert [one.dtype for one in plain[:4]] == [one.dtype for one in empty_times[:4]]
 
 
 def test_unreadable_times_and_rows_are_rejected_in_order() -> None:
