@@ -204,4 +204,5 @@ def _text(body: bytes, declared: Format | None) -> Table | None:
         return table_of_rows(objects)
     if declared is Format.CSV:
         return table_of_csv(body)
-    return table_of_lines(body) if declared is Format.NDJSON or are_lines(body) else None
+    lines = declared is Format.NDJSON or are_lines(body) or looks_like_lines(body, whole=True)
+    return table_of_lines(body) if lines else None

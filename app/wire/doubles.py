@@ -1,5 +1,6 @@
 """JSON arrays of numbers to doubles, without a Python object for each."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +39,25 @@ class DoublesReader:
             return self._parser.parse(text).as_buffer(of_type="d")
         except (TypeError, ValueError, RuntimeError):
             return None
+
+    def fill(self, rows: Doubles, text: bytes, spans: Sequence[tuple[int, int]], *, first: int, largest: int) -> int:
+        """Read a span of the text into each row from the first on; gives which span is not as many plain numbers.
+
+        That is also one of more than `largest` bytes, and any at all unless the last array was plain.
+        """
+        if self._words:
+            return first
+        parse, room, size = self._parser.parse, rows.reshape(-1).view(np.uint8).data, rows.shape[1] * DOUBLE_BYTES
+        row = first
+        try:
+            for row in range(first, len(spans)):
+                start, stop = spans[row]
+                if stop - start > largest:
+                    return row
+                room[row * size : (row + 1) * size] = parse(text[start:stop]).as_buffer(of_type="d")
+        except (TypeError, ValueError, RuntimeError):
+            return row
+        return len(spans)
 
     def numbers(self, text: bytes) -> tuple[Doubles, Nulls | None]:
         """Read numbers, nulls (0 among the numbers) and words for what is not finite; ValueError at anything else."""

@@ -16,7 +16,7 @@ import orjson
 from app.drift.columns import Block
 from app.errors import BadRequest
 from app.wire.bounds import Bounds
-from app.wire.cells import Cells
+from app.wire.cells import Cells, Doubles
 from app.wire.doubles import DOUBLE_BYTES, DoublesReader
 from app.wire.exact import ExactColumn
 from app.wire.faults import LARGE_TEXT, MAX_NAMES, check_containers, check_objects, check_values, too_many_rows
@@ -97,21 +97,21 @@ def _read(
     """Read every array; None when their lengths differ, or one is no list of plain values."""
     reader = _Reader(body, len(arrays), most=most, bounds=bounds)
     columns: CellColumns | None = None
-    room = memoryview(b"")
-    for place, (first, stop) in enumerate(arrays):
-        octets, found = reader.array(first, stop)
+    place = 0
+    while place < len(arrays):
+        octets, found = reader.array(*arrays[place], again=columns is not None)
         rows = octets.size // DOUBLE_BYTES if octets is not None else -1 if found is None else len(found)
         if columns is None and reader.takes(rows):
             columns = CellColumns(body, dict(zip(names, arrays, strict=True)), rows)
-            room = columns.doubles.reshape(-1).view(np.uint8).data
         if columns is None or rows != columns.rows:
             return None
         if octets is not None:
-            room[place * octets.size : (place + 1) * octets.size] = octets
+            columns.doubles[place] = np.frombuffer(octets, np.float64)
         elif isinstance(found, Cells) and found.nulls is None:
             columns.doubles[place] = found.doubles
         elif found is not None:
             columns.odd[names[place]] = found
+        place = reader.fill(columns.doubles, arrays, first=place + 1)
     return columns
 
 
@@ -135,11 +135,19 @@ class _Reader:
         within = self._bounds is None or rows <= self._bounds.rows
         return within and 0 < values <= len(self._body)  # a cell takes two bytes at least
 
-    def array(self, first: int, stop: int) -> tuple[Any, RawColumn | None]:
-        """Read an array as the octets of doubles, or else as a column; neither when it is no list of plain values."""
-        if stop - first > LARGE_TEXT:
+    def fill(self, rows: Doubles, arrays: list[tuple[int, int]], *, first: int) -> int:
+        """Read plain arrays of the same length from the first on; gives which one is something else, or large."""
+        return self._reader.fill(rows, self._body, arrays, first=first, largest=LARGE_TEXT)
+
+    def array(self, first: int, stop: int, *, again: bool = False) -> tuple[Any, RawColumn | None]:
+        """Read an array as the octets of doubles, or else as a column; neither when it is no list of plain values.
+
+        One that is read `again` was not plain, or is large.
+        """
+        large = stop - first > LARGE_TEXT
+        if large:
             self._check()
-        octets = self._reader.plain(self._body[first:stop])
+        octets = self._reader.plain(self._body[first:stop]) if large or not again else None
         if octets is not None:
             return octets, None
         self._check()

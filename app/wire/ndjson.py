@@ -20,6 +20,7 @@ from app.wire.table import Table
 BEGINNINGS: Final = frozenset({ord("{"), codecs.BOM_UTF8[0]})
 """How a line begins that may be an object."""
 SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
+LONG_LINE: Final = 1 << 16
 WRAPPED: Final = re.compile(rb'\s*\{\s*"(?:rows"\s*:\s*\[|columns"\s*:\s*\{)')
 
 
@@ -66,9 +67,12 @@ def _second_look(line: bytes) -> Any:
         return None
 
 
-def looks_like_lines(body: bytes) -> bool:
-    """Tell whether the first line is an object by itself and something follows it."""
-    end = _end_of_first_line(body)
+def looks_like_lines(body: bytes, *, whole: bool = False) -> bool:
+    """Tell whether the first line is an object by itself and something follows it.
+
+    What begins like one object of rows or columns is one, unless that line ends soon, or the `whole` body is looked at.
+    """
+    end = _end_of_first_line(body, LONG_LINE if WRAPPED.match(body) and not whole else len(body))
     return end >= 0 and SOMETHING.search(body, end) is not None and is_object(body[:end])
 
 
@@ -86,10 +90,10 @@ def first_line(body: bytes) -> bytes:
     return body if end < 0 else body[:end]
 
 
-def _end_of_first_line(body: bytes) -> int:
-    """Find the line end after the first letter that is no blank, -1 without one; nothing is copied."""
+def _end_of_first_line(body: bytes, stop: int | None = None) -> int:
+    """Find the line end after the first letter that is no blank, -1 without one up to `stop`; nothing is copied."""
     start = SOMETHING.search(body)
-    return -1 if start is None else body.find(b"\n", start.start())
+    return -1 if start is None else body.find(b"\n", start.start(), stop)
 
 
 def is_object(line: bytes) -> bool:

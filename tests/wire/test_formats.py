@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.errors import BadRequest, Problem, Refused, TooLarge, UnsupportedType
 from app.wire.decode import decode, format_of
+from app.wire.ndjson import LONG_LINE
 from app.wire.table import RawColumn, Table
 from app.wire.values import categorical, numeric
 from wire import writers
@@ -113,6 +114,18 @@ def test_json_in_disguise(body: bytes, content_type: str | None) -> None:
     """Several values are NDJSON with or without line ends, one value is JSON whatever it is called."""
     table = decode(body, content_type)
     assert {name: table.columns[name] for name in table.columns} == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize("key", ["rows", "columns"])
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson", None])
+def test_long_lines_that_begin_like_a_table(key: str, content_type: str | None) -> None:
+    """Where the first line is so long that nobody looks for its end, its parts count as one row all the same."""
+    long = {"rows": [{"n": "n" * LONG_LINE}], "columns": {"n": ["n" * LONG_LINE]}}[key]
+    lines = [json.dumps({key: value, "x": n}).encode() for n, value in enumerate([long, [], long])]
+    for bad in ([], [b"{bad"], [b"{bad"] * 5):
+        table = decode(b"\n".join([*lines, *bad]), content_type)
+        assert (table.received, table.columns["x"]) == (3 + len(bad), [0, 1, 2])
+        assert [one.row for one in table.rejections] == [*range(3, 3 + len(bad))]
 
 
 LIES = (None, "", "application/json", "text/plain", "application/octet-stream", "application/x-ndjson", "image/png")
