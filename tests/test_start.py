@@ -1,6 +1,7 @@
 """What a start does not pay for."""
 
 import gc
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -34,6 +35,23 @@ def test_a_hidden_library_is_there_again_afterwards() -> None:
             import_module("tabnanny")
     assert "tabnanny" not in sys.modules
     assert import_module("tabnanny").check
+
+
+MULTIPLY = """
+import os
+import app
+import numpy as np
+np.ones((600, 600)) @ np.ones((600, 600))
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="ONE PROCESSOR: libraries start no threads of their own here")
+def test_matrices_are_multiplied_without_threads() -> None:
+    """OpenBLAS has no threads of its own: a fork would end them, and hang when one is busy for another thread."""
+    clean = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    ran = subprocess.run([sys.executable, "-c", MULTIPLY], env=clean, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "1"
 
 
 def test_garbage_is_collected_again_afterwards() -> None:
