@@ -141,7 +141,7 @@ def serve(
         )
         server = Server(config)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # the server drains on them, then raises them again
+            signal.signal(number, server.handle_exit)  # the server listens later, and raises them again at its end
         server.run(sockets=[bound])
     if not server.started:
         sys.exit(1)

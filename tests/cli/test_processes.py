@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,33 @@ def test_serve_ends_with_its_database(how: signal.Signals) -> None:
         service.process.send_signal(how)
         assert service.process.wait(30) == 0
         assert not processes_of(service.data_dir)
+
+
+EARLY = """
+import signal, sys
+from app.cli import main, serve
+asked = signal.Signals[sys.argv.pop()]
+run = serve.Server.run
+def asked_first(server, **given):
+    signal.raise_signal(asked)
+    run(server, **given)
+serve.Server.run = asked_first
+main.main()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_end_before_it_listens(how: signal.Signals, tmp_path: Path) -> None:
+    """A signal that comes when all is open and the server does not yet listen for signals ends it, not nothing."""
+    ran = subprocess.run(
+        [sys.executable, "-c", EARLY, "serve", "--port", "0", how.name],
+        env=environment(tmp_path),
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert not processes_of(tmp_path)
 
 
 def test_port_taken(taken: int, tmp_path: Path) -> None:
