@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 # A quote opens a cell only where the cell begins, and within it two stand for one; elsewhere it is a letter.
 QUOTED: Final = re.compile(rb'(?<![^,\n\r])"(?:[^"]++|"")*+"?')
 QUOTE: Final = ord('"')
-BESIDE: Final = np.frombuffer(b',\n\r"', np.uint8)
+BESIDE: Final = np.isin(np.arange(256), np.frombuffer(b',\n\r"', np.uint8))
 
 
 def last_cut(text: bytes) -> int:
@@ -44,4 +44,4 @@ def _is_outside(text: bytes, cut: int) -> bool:
 
 
 def _all_beside(letters: NDArray[np.uint8]) -> bool:
-    return bool(np.isin(letters, BESIDE).all())
+    return bool(BESIDE[letters].all())

@@ -19,6 +19,8 @@ from app.wire.table import Table
 BLOCK: Final = 3 << 19
 LARGEST_BLOCK: Final = 64 << 20
 MOST_READERS: Final = 2
+READ_AHEAD: Final = 2
+"""Blocks that wait beside those that are being read: readers do not stand when whoever looks at tables is late."""
 
 
 class CsvFile:
@@ -61,7 +63,7 @@ class CsvFile:
             waiting: deque[Future[Table]] = deque()
             for block in self._blocks(plain):
                 waiting.append(pool.submit(self._table, block))
-                if len(waiting) > self._readers:
+                if len(waiting) > self._readers + READ_AHEAD:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
