@@ -17,6 +17,7 @@ from app import failpoints, logs
 from app.api.auth import Door
 from app.api.guard import GuardedProtocol, with_limits
 from app.api.patience import Limits
+from app.cli.ending import Ending
 from app.errors import ConfigurationError
 from app.main import create_app, open_door, open_service
 from app.monitor import keys
@@ -69,11 +70,6 @@ def is_loopback(bound: socket.socket) -> bool:
     return ipaddress.ip_address(bound.getsockname()[0]).is_loopback
 
 
-def end(number: int, _: object) -> None:
-    """Unwind what was opened so far, as for any other exit."""
-    sys.exit(128 + number)
-
-
 def admit(service: Service, settings: Settings, *, bound: socket.socket) -> Door:
     """Open the door as the address allows; ConfigurationError for a public one that nobody has a key to."""
     for scope, file in (
@@ -118,7 +114,7 @@ def serve(
         return
     logs.configure()
     warn_unknown()
-    signal.signal(signal.SIGTERM, end)
+    ending = Ending(signal.SIGTERM, signal.SIGINT)
     given: dict[str, Any] = {"host": host, "port": port, "wait_database": wait_database}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     bound = listen(settings.host, settings.port)
@@ -142,6 +138,7 @@ def serve(
         server = Server(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)  # the server listens later, and raises them again at its end
+        ending.check()
         server.run(sockets=[bound])
     if not server.started:
         sys.exit(1)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from app.cli.client import Client
 from app.cli.demo import data, replay
 from app.cli.demo.process import Serving
 from app.cli.demo.table import lines, rendered
+from app.cli.ending import Ending
 from app.settings import Settings
 
 FOLDER: Final = "demo"
@@ -31,9 +31,7 @@ PAGES: Final = (
 
 def demo() -> None:
     """Replay a year of flights with two injected faults, print what drifted, and leave the service running."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started ignoring it
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)
+    ending = Ending(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a shell's background job ignores the first
     settings = Settings()
     console = Console()
     source = data.locate()
@@ -42,6 +40,7 @@ def demo() -> None:
     with Serving(settings.data_dir.absolute() / FOLDER, port=settings.port) as serving:
         with Client(serving.url) as client:
             watch(client, source, console)
+        ending.check()
         console.print(f"\nReady after {time.monotonic() - began:.0f} s; data and log are in {serving.log.parent}\n")
         if os.environ.get("DEMO_EXIT", "0") in {"", "0"}:
             stay(serving, console)
@@ -85,7 +84,3 @@ def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
-
-
-def _end(number: int, _: object) -> None:
-    sys.exit(128 + number)

@@ -1,0 +1,31 @@
+"""Signals that ask a program to end."""
+
+import signal
+import sys
+from types import FrameType
+
+
+class Ending:
+    """Unwinds what was opened so far when a signal comes.
+
+    That is an exception in whatever code runs then, and some libraries swallow it; `check` raises it again.
+    """
+
+    def __init__(self, *signals: signal.Signals) -> None:
+        """Listen for signals, until somebody else does."""
+        self._asked = 0
+        for number in signals:
+            signal.signal(number, self)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Hear a signal."""
+        del frame
+        self._asked = number
+        self.check()
+
+    def check(self) -> None:
+        """Raise what a signal asked for, if one has come: KeyboardInterrupt for SIGINT, else SystemExit."""
+        if self._asked == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._asked:
+            sys.exit(128 + self._asked)
