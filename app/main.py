@@ -2,8 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -62,13 +62,23 @@ SCRAPES = 4
 STALE_S = 60.0
 
 
-def open_service(settings: Settings, *, migrate: bool = True, stack: ExitStack) -> Service:
-    """Reach the database, bring its schema up, and gather what the roads share; `stack` closes it all again."""
+def open_service(
+    settings: Settings,
+    *,
+    migrate: bool = True,
+    stack: ExitStack,
+    held: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Service:
+    """Reach the database, bring its schema up, and gather what the roads share; `stack` closes it all again.
+
+    While an embedded Postgres starts, signals are `held`: interrupted there, it would be left behind.
+    """
     url = settings.database_url
     if url is None:
         embedded = EmbeddedPostgres(settings.data_dir)
-        url = embedded.start()
-        stack.callback(embedded.stop)
+        with held():
+            url = embedded.start()
+            stack.callback(embedded.stop)
         stack.enter_context(Keeper(embedded))
     database, own = (
         Database(

@@ -125,7 +125,7 @@ def serve(
     with ExitStack() as stack:
         stack.enter_context(without("pandas"))  # pyarrow loads it, in a second, when it reads a first list of numbers
         stack.callback(bound.close)
-        service = open_service(settings, migrate=migrate, stack=stack)
+        service = open_service(settings, migrate=migrate, stack=stack, held=ending.held)
         config = uvicorn.Config(
             create_app(service, settings, door=admit(service, settings, bound=bound)),
             http=guarded(settings),

@@ -37,26 +37,31 @@ def test_serve_ends_with_its_database(how: signal.Signals) -> None:
 
 
 EARLY = """
-import signal, sys
+import signal, subprocess, sys
 from contextlib import suppress
 from app.cli import main, serve
-asked = signal.Signals[sys.argv.pop()]
-place = serve if hasattr(serve, sys.argv[-1]) else serve.Server
-name = sys.argv.pop()
+how, when = signal.Signals[sys.argv.pop()], sys.argv.pop()
+place, name = {
+    "opening": (serve, "open_service"), "running": (serve.Server, "run"), "launching": (subprocess.Popen, "__init__")
+}[when]
 work = getattr(place, name)
-def asked_first(*given, **named):
+def asked_behind(*given, **named):
+    setattr(place, name, work)
+    work(*given, **named)
+    signal.raise_signal(how)
+def asked_before(*given, **named):
     with suppress(BaseException):
-        signal.raise_signal(asked)
+        signal.raise_signal(how)
     return work(*given, **named)
-setattr(place, name, asked_first)
+setattr(place, name, asked_behind if when == "launching" else asked_before)
 main.main()
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("when", ["open_service", "run"])
+@pytest.mark.parametrize("when", ["launching", "opening", "running"])
 def test_asked_to_end_while_it_starts(when: str, how: signal.Signals, tmp_path: Path) -> None:
-    """A signal ends a service also where a library swallows what its handler raises, or the server is about to run."""
+    """A signal is heard while the database is launched, where a library swallows it, and before the server runs."""
     ran = subprocess.run(
         [sys.executable, "-c", EARLY, "serve", "--port", "0", when, how.name],
         env=environment(tmp_path),

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +22,10 @@ LAST_LINES: Final = 5
 class Serving:
     """`driftgauge serve` on the embedded Postgres of a folder; `url` is known once it answers."""
 
-    def __init__(self, data_dir: Path, *, port: int) -> None:
+    def __init__(
+        self, data_dir: Path, *, port: int, held: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """Have signals `held` while the process starts: interrupted there, it would be left behind."""
         self.log = data_dir / "service.log"
         self.url = ""
         self._environment = {
@@ -29,22 +34,23 @@ class Serving:
             "DRIFTGAUGE_DATA_DIR": str(data_dir),
         }
         self._port = port
+        self._held = held
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         port = self._port if _free(self._port) else 0
-        with self.log.open("a", encoding="utf-8") as log:
-            self._process = process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-P", "-m", "app.cli.main", "serve", "--host", HOST, "--port", str(port)],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,  # Ctrl-C is for us; we then end it in good order
-            )
         try:
+            with self.log.open("a", encoding="utf-8") as log, self._held():
+                self._process = process = subprocess.Popen(  # noqa: S603 - ourselves
+                    [sys.executable, "-P", "-m", "app.cli.main", "serve", "--host", HOST, "--port", str(port)],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    start_new_session=True,  # Ctrl-C is for us; we then end it in good order
+                )
             line = process.stdout.readline() if process.stdout else ""
         except BaseException:
             self.stop()

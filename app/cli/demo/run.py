@@ -37,7 +37,7 @@ def demo() -> None:
     source = data.locate()
     began = time.monotonic()
     console.print("Starting the service and its database")
-    with Serving(settings.data_dir.absolute() / FOLDER, port=settings.port) as serving:
+    with Serving(settings.data_dir.absolute() / FOLDER, port=settings.port, held=ending.held) as serving:
         with Client(serving.url) as client:
             watch(client, source, console)
         ending.check()
