@@ -90,14 +90,14 @@ class NumericPack:
                     x, totals, odd = self._place(x, scratch=scratch, out=places, odd=odd)
                     self._place_missing(columns, part=part, out=places)
                 if binned is not None:
-                    binned[:] = _added(binned, places.reshape(-1), x.reshape(-1))
+                    np.add.at(binned, places.reshape(-1), x.reshape(-1))
                 if window is None:
                     sums[0] += totals
                 else:
                     for f, values in enumerate(x):
                         sums[:, f] += np.bincount(window[part], weights=values, minlength=windows)
                     places += window[part] * self.size
-                counts += np.bincount(places.reshape(-1), minlength=counts.size).reshape(counts.shape)
+                np.add.at(counts.reshape(-1), places.reshape(-1), 1)
         return counts, sums
 
     def _filled(self, columns: Sequence[NumericColumn | None], *, part: slice, block: Doubles) -> Doubles:
@@ -147,12 +147,6 @@ class NumericPack:
                 state = column.state[part]
                 np.putmask(row, state == NULL, null)
                 np.putmask(row, state == INVALID, null + NUMERIC_RESERVED.index(BinKind.INVALID))
-
-
-def _added(sums: Doubles, places: NDArray[np.intp], values: Doubles) -> Doubles:
-    """Go on adding values to the sums of their places: the sums so far come as first values."""
-    into = np.concatenate([np.arange(len(sums)), places])
-    return np.bincount(into, weights=np.concatenate([sums, values])).astype(np.float64, copy=False)
 
 
 Entry = tuple[int, str, NumericBins, int]
