@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.intake import check_length, too_large
 from app.errors import BadRequest
 from app.wire.arriving import Arriving
+from app.wire.csvrows import HEADER_BYTES
+from app.wire.vacating import Vacating
 
 WRITTEN_TOGETHER: Final = 1 << 20
 """Bytes of an upload for which it pays to wake a thread."""
@@ -39,8 +41,11 @@ class Spool:
         Whatever the work comes to, the body is taken in whole first; TooLarge, BadRequest when it does not end well.
         """
         check_length(request, self._limit)
-        with NamedTemporaryFile(dir=self._folder, prefix="upload-") as file:
-            path, arriving = Path(file.name), Arriving()
+        with (
+            NamedTemporaryFile(dir=self._folder, prefix="upload-") as file,
+            Vacating(file.fileno(), kept=HEADER_BYTES) as vacating,
+        ):
+            path, arriving = Path(file.name), Arriving(vacating.vacate)
             working: asyncio.Task[Made] | None = None
             try:
                 async for size in self._written(request, file):

@@ -24,7 +24,7 @@ from app.storage.windows import WindowCounts
 from app.wire.envelope import opened
 from app.wire.names import check_name
 from app.wire.stream import RowsFile, nothing
-from app.wire.table import LISTED_REJECTIONS, Rejection, Table
+from app.wire.table import LISTED_REJECTIONS, START, Mark, Rejection, Table
 from app.wire.values import numeric_share
 
 INFERENCE_ROWS: Final = 10_000
@@ -90,8 +90,8 @@ class BaselineRows:
                 portion = self._portion(table, arrival)
                 for fit in fits:
                     fit.add(portion.columns, len(portion), block=portion.block)
-                if spill is not None:
-                    spill.add(portion)
+                if spill is not None and spill.add(portion, table.mark) and table.mark is not None:
+                    self._rows.arriving.passed(table.mark.end)
                 if len(starts) < MOST_WINDOWS:
                     starts.update(np.unique(portion.starts[portion.timed]).tolist())
                 accepted += len(portion)
@@ -107,21 +107,23 @@ class BaselineRows:
         total = max(1, tally.layout.total)
         together = max(1, WINDOW_MEMORY // (8 * total))
         for first in range(0, max(1, len(starts)), together):
-            portions = spill.portions() if spill is not None and spill.whole else self._portions()
-            yield _count_some(tally, starts[first : first + together], portions, first=first == 0)
+            yield _count_some(tally, starts[first : first + together], self._portions(spill), first=first == 0)
 
-    def _portions(self) -> Iterator[Portion]:
-        """Read the file, and of it what counts."""
-        return itertools.starmap(self._portion, self._chunks())
+    def _portions(self, spill: Spill | None) -> Iterator[Portion]:
+        """Give again what counts, as far as it was kept, and then from the file."""
+        if spill is not None:
+            yield from spill.portions()
+        if spill is None or not spill.whole:
+            yield from itertools.starmap(self._portion, self._chunks(START if spill is None else spill.mark))
 
-    def _chunks(self) -> Iterator[tuple[Table, Arrival]]:
+    def _chunks(self, begin: Mark = START) -> Iterator[tuple[Table, Arrival]]:
         """Give the rows part by part, with those that count."""
-        for table in self._tables(self._progress):
+        for table in self._tables(self._progress, begin):
             yield table, arrive(table, self._clockwork, now_us=self._now_us, version=None, backfill=True)
 
-    def _tables(self, progress: Progress = nothing) -> Iterator[Table]:
+    def _tables(self, progress: Progress = nothing, begin: Mark = START) -> Iterator[Table]:
         """Read the file, rows out of their envelopes if the model's come in some."""
-        for table in self._rows.tables(progress):
+        for table in replace(self._rows, begin=begin).tables(progress):
             yield opened(table, self._opening, logged=bool(self._opening.keys))
 
     def _portion(self, table: Table, arrival: Arrival) -> Portion:

@@ -1,5 +1,6 @@
 """What a first pass read, kept on disk as plain arrays, so that a second pass need not parse."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.drift.columns import Block, CategoricalColumn, Column, NumericColumn
 from app.monitor.decimals import Decimals, Whole
+from app.wire.table import START, Mark
 
 FREE_SHARE: Final = 2
 """The part of the free disk that may be filled, as a divisor."""
@@ -40,21 +42,25 @@ class Portion:
 
 
 class Spill:
-    """Portions in a file without a name, in order; beyond its room, or on a full disk, it gives them all up.
+    """Portions in a file without a name, in order; beyond its room, or on a full disk, it keeps no more.
 
-    All comes back to the bit, but that a zero may lose its sign.
+    What is kept ends at a mark then, from where the rest can be read again. All comes back to the bit, but that a zero
+    may lose its sign.
     """
 
     def __init__(self, folder: Path, *, room: int) -> None:
         """Take at most `room` bytes, and no more than half of what the disk has free."""
         self._file: Any = None
         self._room = 0
-        self._kept = 0
+        self._kept = self._marked = 0
+        self._mark = START
+        self._whole = False
         self._decimals = Decimals()
         with suppress(OSError):
             disk = os.statvfs(folder)
             self._room = min(room, disk.f_bavail * disk.f_frsize // FREE_SHARE)
-            self._file = tempfile.TemporaryFile(dir=folder, prefix=".spill-", buffering=BUFFER)  # noqa: SIM115
+            self._file = tempfile.TemporaryFile(dir=folder, prefix=".spill-", buffering=0)  # noqa: SIM115
+            self._whole = True
 
     def __enter__(self) -> Self:
         return self
@@ -65,45 +71,61 @@ class Spill:
     @property
     def whole(self) -> bool:
         """Tell whether all portions that were added are there."""
-        return self._file is not None
+        return self._whole
+
+    @property
+    def mark(self) -> Mark:
+        """Where in their file those begin that are not there."""
+        return self._mark
 
     def close(self) -> None:
         """Give everything up."""
-        with suppress(OSError):
-            if self._file is not None:
+        if self._file is not None:
+            with suppress(OSError):
                 self._file.close()
-        self._file = None
+        self._file, self._mark, self._whole, self._kept = None, START, False, 0
 
-    def add(self, portion: Portion) -> None:
-        """Keep one more portion."""
-        if self._file is None:
-            return
-        arrays, head = _packed(portion, self._decimals)
+    def add(self, portion: Portion, mark: Mark | None = None) -> bool:
+        """Keep one more portion and tell whether it is; its file may be read on from the `mark`."""
+        if not self._whole:
+            return False
+        try:
+            self._write(*_packed(portion, self._decimals))
+        except OSError:
+            self._whole, self._kept = False, self._marked
+            if not self._kept:
+                self.close()
+            return False
+        self._kept += 1
+        if mark is not None:
+            self._mark, self._marked = mark, self._kept
+        return True
+
+    def _write(self, arrays: list[NDArray[Any]], head: bytes) -> None:
+        """Write a portion; OSError when there is no room for all of it."""
         held = sum(array.nbytes for array in arrays)
         sizes = np.array([len(head), held], SIZES).tobytes()
         self._room -= len(sizes) + len(head) + held
-        self._kept += 1
-        try:
-            if self._room < 0:
-                self.close()
-                return
-            self._file.write(sizes + head)
-            for array in arrays:
-                self._file.write(array.data)
-        except OSError:
-            self.close()
+        if self._room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for array in (np.frombuffer(sizes + head, np.uint8), *arrays):
+            octets = array.reshape(-1).view(np.uint8)
+            while len(octets):
+                octets = octets[self._file.write(octets.data) :]
 
     def portions(self) -> Iterator[Portion]:
-        """Read all portions again; ValueError when they were given up."""
+        """Read what is kept again."""
         if self._file is None:
-            raise ValueError("nothing was kept")
+            return
         self._file.seek(0)
-        for _ in range(self._kept):
-            head, held = np.frombuffer(self._file.read(2 * SIZES.itemsize), SIZES).tolist()
-            described = orjson.loads(self._file.read(head))
-            octets = np.empty(held, np.uint8)
-            self._file.readinto(octets.data)
-            yield _unpacked(described, octets)
+        file: Any
+        with open(self._file.fileno(), "rb", buffering=BUFFER, closefd=False) as file:
+            for _ in range(self._kept):
+                head, held = np.frombuffer(file.read(2 * SIZES.itemsize), SIZES).tolist()
+                described = orjson.loads(file.read(head))
+                octets = np.empty(held, np.uint8)
+                file.readinto(octets.data)
+                yield _unpacked(described, octets)
 
 
 def _packed(portion: Portion, decimals: Decimals) -> tuple[list[NDArray[Any]], bytes]:

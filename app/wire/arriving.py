@@ -1,5 +1,6 @@
 """A file that is read while it is still being written."""
 
+from collections.abc import Callable
 from threading import Condition
 from typing import Final
 
@@ -9,8 +10,9 @@ EVERYTHING: Final = 2**63 - 1
 class Arriving:
     """How much of a file has come; its writer tells, its readers wait."""
 
-    def __init__(self) -> None:
-        """Have nothing come yet."""
+    def __init__(self, vacate: Callable[[int], None] | None = None) -> None:
+        """Have nothing come yet; `vacate` is for the bytes, from the first on, that nobody will read again."""
+        self._vacate = vacate
         self._told = Condition()
         self._size = 0
         self._fault: Exception | None = None
@@ -30,6 +32,11 @@ class Arriving:
         with self._told:
             self._fault = fault
             self._told.notify_all()
+
+    def passed(self, end: int) -> None:
+        """Tell that nobody will read again what is before `end`, but for what tells the format and the columns."""
+        if self._vacate is not None:
+            self._vacate(end)
 
     def wait(self, size: int = EVERYTHING) -> None:
         """Wait until the first `size` bytes are there, or all that there will be."""

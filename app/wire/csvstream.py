@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from app.wire.csvcuts import last_cut
 from app.wire.csvrows import HEADER_BYTES, Octets, begun, header, table_of_lines
 from app.wire.faults import undecodable
 from app.wire.sources import Plain
-from app.wire.table import Table
+from app.wire.table import START, Mark, Table
 
 # Larger blocks fall out of the cache and are read more slowly.
 BLOCK: Final = 3 << 19
@@ -23,6 +24,15 @@ READ_AHEAD: Final = 2
 """Blocks that wait beside those that are being read: readers do not stand when whoever looks at tables is late."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole rows; whether the header comes before them, and where the rows after them begin."""
+
+    text: Octets
+    headed: bool
+    mark: Mark | None
+
+
 class CsvFile:
     """One pass over a CSV file; a row longer than a block makes a longer block.
 
@@ -30,7 +40,7 @@ class CsvFile:
     `readers`, the threads that read blocks, it is that of the cores, up to two; with none the caller's reads them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - how a file may be read
         self,
         path: Path,
         *,
@@ -38,11 +48,16 @@ class CsvFile:
         doubles: Collection[str] = (),
         readers: int | None = None,
         arriving: Arriving | None = None,
+        begin: Mark = START,
     ) -> None:
-        """Read the header and nothing else; a file without a line has no columns and no rows."""
+        """Read the header and nothing else; a file without a line has no columns and no rows.
+
+        Tables are those after the one whose mark is given as `begin`.
+        """
         self._path = path
         self._arriving = arriving
         self._block = block
+        self._begin = begin
         with Plain(path, arriving=arriving) as plain:
             head = plain.read(HEADER_BYTES)
         self._names = header(head) if head.removeprefix(codecs.BOM_UTF8).strip() else []
@@ -52,7 +67,7 @@ class CsvFile:
 
     def tables(self) -> Iterator[Table]:
         """Give the rows in order, numbered within their table; refused rows alone make one without rows."""
-        with Plain(self._path, text=True, arriving=self._arriving) as plain:
+        with Plain(self._path, text=True, arriving=self._arriving, begin=self._begin.end) as plain:
             for table in self._ahead(plain) if self._readers else map(self._table, self._blocks(plain)):
                 if table.received:
                     yield table
@@ -68,14 +83,15 @@ class CsvFile:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _table(self, block: tuple[Octets, bool]) -> Table:
+    def _table(self, block: Lines) -> Table:
         """Read a block; columns of doubles that hold something else are read as text from now on."""
-        text, headed = block
-        return table_of_lines(text, self._names, doubles=self._doubles, headed=headed)
+        table = table_of_lines(block.text, self._names, doubles=self._doubles, headed=block.headed)
+        return replace(table, mark=block.mark)
 
-    def _blocks(self, plain: Plain) -> Iterator[tuple[Octets, bool]]:
-        """Cut the file into blocks of whole rows, and say which of them begins with the header."""
-        rest, headed, more = b"", True, bool(self._names)
+    def _blocks(self, plain: Plain) -> Iterator[Lines]:
+        """Cut the file into blocks of whole rows."""
+        rest = plain.read(self._begin.read - self._begin.end)
+        headed, more = self._begin == START, bool(self._names)
         while more:
             size = max(self._block, len(rest))
             text = plain.read(size, behind=rest)
@@ -88,7 +104,9 @@ class CsvFile:
             if len(rest) > LARGEST_BLOCK:
                 raise undecodable(f"a row of the CSV takes more than {LARGEST_BLOCK} bytes")
             if cut:
-                yield _framed(text, cut), headed
+                place = plain.place
+                mark = None if place is None else Mark(place - len(rest), place)
+                yield Lines(_framed(text, cut), headed=headed, mark=mark)
                 headed = False
 
 

@@ -51,8 +51,11 @@ def compression_of(path: Path) -> str | None:
 class Plain:
     """The decompressed bytes of a file, read in full; as `text`, they are repaired UTF-8."""
 
-    def __init__(self, path: Path, *, text: bool = False, arriving: Arriving | None = None) -> None:
-        """Open the file, a compressed one when it is whole; nothing is read yet."""
+    def __init__(self, path: Path, *, text: bool = False, arriving: Arriving | None = None, begin: int = 0) -> None:
+        """Open the file, a compressed one when it is whole; nothing is read yet.
+
+        Reading may `begin` at a place that an earlier pass told.
+        """
         self._arriving = arriving or complete()
         self._arriving.wait(LOOK)
         kind = compression_of(path)
@@ -60,6 +63,9 @@ class Plain:
             self._arriving.wait()
         self._raw = pa.OSFile(str(path), "rb")
         self._stream: Any = pa.CompressedInputStream(self._raw, kind) if kind else self._raw
+        if begin:
+            self._raw.seek(begin)
+        self._verbatim = kind is None
         self._repair = codecs.getincrementaldecoder("utf-8")("replace") if text else None
         self._ready = b""
         self._over = False
@@ -78,6 +84,14 @@ class Plain:
     def consumed(self) -> int:
         """Bytes of the file itself read so far."""
         return 0 if self.closed else int(self._raw.tell())
+
+    @property
+    def place(self) -> int | None:
+        """Bytes of the file that were given; None once what is given is no longer byte by byte the file's."""
+        if self.closed or not self._verbatim:
+            return None
+        pending = len(self._ready) + (0 if self._repair is None else len(self._repair.getstate()[0]))
+        return int(self._raw.tell()) - pending
 
     def read(self, size: int, *, behind: bytes = b"") -> bytes:
         """Read so many bytes, fewer only at the end, and none once it is closed; give them with those before them."""
@@ -107,7 +121,10 @@ class Plain:
             return b""
         if part.isascii() and part and not self._repair.getstate()[0]:
             return part
+        pending = len(self._repair.getstate()[0])
         text = self._repair.decode(part, final=not part).encode()
+        if len(text) + len(self._repair.getstate()[0]) != pending + len(part):
+            self._verbatim = False
         if part:
             return text or self._some(1)
         self._over = True

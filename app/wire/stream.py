@@ -18,7 +18,7 @@ from app.wire.faults import check_row_count, clip, undecodable
 from app.wire.ndjson import table_of_lines
 from app.wire.parquet import batches_of, check_largest_page, coded, open_parquet
 from app.wire.sources import Plain, type_of_path, unpacked
-from app.wire.table import Rejection, Table
+from app.wire.table import START, Mark, Rejection, Table
 from app.wire.telltale import is_table
 
 HEAD_BYTES: Final = 1 << 20
@@ -41,7 +41,8 @@ class RowsFile:
 
     The numbers of rows count on from table to table. `json_limit` bounds what must be read whole: one JSON
     value, one line. `row_count` is what the sender counted, `numbers` names columns that are better read as numbers. Of
-    a file that is still `arriving` CSV and lines are read as they come, all else when it is whole.
+    a file that is still `arriving` CSV and lines are read as they come, all else when it is whole. Reading may `begin`
+    at the mark of a table, and then gives the tables that followed it.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class RowsFile:
     row_count: int | None = None
     numbers: frozenset[str] = frozenset()
     arriving: Arriving = field(default_factory=complete)
+    begin: Mark = START
 
     @property
     def size(self) -> int:
@@ -73,13 +75,14 @@ class RowsFile:
         return self.tables()
 
     def tables(self, progress: Progress = nothing) -> Iterator[Table]:
-        """Read the file from its start; `progress` hears how many of its bytes are behind."""
+        """Read the rows; `progress` hears how many of its bytes are behind."""
         received = 0
         for table in self._tables(progress):
             moved = _moved(table, received)
             received += table.received
             yield moved
-        check_row_count(received, self.row_count)
+        if self.begin == START:
+            check_row_count(received, self.row_count)
         progress(self.size)
 
     def _tables(self, progress: Progress) -> Iterator[Table]:
@@ -117,7 +120,7 @@ class RowsFile:
                 yield table_of_lines(rest)
 
     def _csv(self, progress: Progress) -> Iterator[Table]:
-        file = CsvFile(self.path, doubles=self.numbers, arriving=self.arriving)
+        file = CsvFile(self.path, doubles=self.numbers, arriving=self.arriving, begin=self.begin)
         for table in file.tables():
             progress(file.consumed)
             yield table

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +24,23 @@ class Rejection:
     reason: str
 
 
+class Mark(NamedTuple):
+    """Where in its file the rows after a table begin, and how far the file had been read by then, in bytes."""
+
+    end: int
+    read: int
+
+
+START: Final = Mark(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Raw columns of equal length, beside the rows that could not be read.
 
     `numbers` holds each kept row's number in the body; None when nothing was rejected. `text` says that cells
-    are CSV text, in which `true` and `false` are booleans.
+    are CSV text, in which `true` and `false` are booleans. Where the file can be read on after it, `mark` says from
+    where.
     """
 
     rows: int
@@ -38,6 +49,7 @@ class Table:
     numbers: NDArray[np.int64] | None = None
     rejections: tuple[Rejection, ...] = field(default=())
     text: bool = False
+    mark: Mark | None = None
 
     @property
     def block(self) -> Block | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from app.api.spool import BEGINNING, EARLY, Spool
 from app.errors import BadRequest, Refused, TooLarge
 from app.wire.arriving import Arriving
+from app.wire.csvrows import HEADER_BYTES
 
 HALF = b"x" * BEGINNING
 PATIENCE_S = 60.0
@@ -64,6 +66,22 @@ def test_work_begins_before_the_end(tmp_path: Path) -> None:
 
     assert asyncio.run(used()) == 2 * BEGINNING
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_read_leaves_the_disk(tmp_path: Path) -> None:
+    """While a body still comes, bytes that its work has passed take no room any more."""
+
+    def work(path: Path, arriving: Arriving) -> int:
+        arriving.wait()
+        full = path.stat().st_blocks
+        arriving.passed(path.stat().st_size)
+        end = time.monotonic() + PATIENCE_S
+        while path.stat().st_blocks == full and time.monotonic() < end:
+            time.sleep(0.01)
+        return full - path.stat().st_blocks
+
+    freed = asyncio.run(Spool(tmp_path, limit=1 << 30).use(request(given(*[HALF] * 4)), work))
+    assert freed * 512 >= 4 * BEGINNING - 2 * HEADER_BYTES
 
 
 @pytest.mark.parametrize("parts", [(b"x", None), (HALF, HALF, None)])

@@ -16,6 +16,7 @@ from app.monitor import baseline as road
 from app.monitor.baseline import BaselineRows
 from app.monitor.spill import Spill
 from app.storage.windows import WindowCounts
+from app.wire.arriving import Arriving, complete
 from app.wire.stream import RowsFile
 from monitor.desk import MONDAY, Desk, weeks_of_rows
 
@@ -23,10 +24,11 @@ HOURS: Final = 5
 
 
 def read(
-    desk: Desk, path: Path, *, max_columns: int = 100, spill: Spill | None = None
+    desk: Desk, path: Path, *, max_columns: int = 100, spill: Spill | None = None, arriving: Arriving | None = None
 ) -> tuple[Baseline, list[WindowCounts]]:
     """Take the road: fit, then count."""
-    rows = BaselineRows(desk.watched, RowsFile(path, None), now_us=MONDAY, max_columns=max_columns)
+    file = RowsFile(path, None, arriving=arriving or complete())
+    rows = BaselineRows(desk.watched, file, now_us=MONDAY, max_columns=max_columns)
     tally, counted = rows.fit(spill)
     parts = list(rows.count(tally, counted.starts, spill))
     return tally.finish(), parts

@@ -126,6 +126,29 @@ def test_blocks_are_cut_between_rows(tmp_path: Path, text: str, block: int, read
     assert cells(list(CsvFile(path, block=block, readers=readers).tables())) == whole
 
 
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["1,2\n", '"a\nb",3\r\n', "\ufeff,é\n", "1\n", "\n", "\xff", "5,\U0001f600"]), max_size=40
+    ).map("".join),
+    st.integers(1, 50),
+)
+def test_reading_goes_on_at_every_mark(tmp_path: Path, text: str, block: int) -> None:
+    """From the mark of a table on come the tables that followed it; bytes that are no UTF-8 end the marks."""
+    body = b"\xef\xbb\xbfx,y\n" + text.encode().replace("\xff".encode(), b"\xff")
+    path = tmp_path / "rows.csv"
+    path.write_bytes(body)
+    tables = list(CsvFile(path, block=block, readers=0).tables())
+    marks = [table.mark for table in tables]
+    assert None not in marks or b"\xff" in body
+    for n, mark in enumerate(marks, 1):
+        if mark is not None:
+            after = list(CsvFile(path, block=block, readers=0, begin=mark).tables())
+            assert [(cells([table]), table.mark) for table in after] == [
+                (cells([table]), table.mark) for table in tables[n:]
+            ]
+
+
 def test_a_row_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quote that never closes makes the rest of the file one row."""
     monkeypatch.setattr(csvstream, "LARGEST_BLOCK", 1000)
