@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from app.drift.columns import Block
 from app.wire.senders.sides import Answer
 from app.wire.table import RawColumn, Table
 
@@ -21,6 +22,12 @@ class Joined(Mapping[str, RawColumn]):
     def __getitem__(self, name: str) -> RawColumn:
         """Give one column."""
         return self._answered[name] if name in self._answered else self._asked[name]
+
+    @property
+    def block(self) -> Block | None:
+        """Plain numbers of the request, unless some were answered."""
+        block: Block | None = getattr(self._asked, "block", None)
+        return None if block is None or self._answered.keys() & block.places.keys() else block
 
     def __iter__(self) -> Iterator[str]:
         """Give the names of the request, then those of the answers."""

@@ -1,6 +1,6 @@
 """How columns without names of their own get those of the model's features."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.errors import BadRequest
 from app.wire.faults import undecodable
+from app.wire.senders.matrix import Matrix
 from app.wire.table import RawColumn
 
 Flat: TypeAlias = list[Any] | NDArray[Any] | pa.Array
@@ -37,6 +38,12 @@ class Part:
     width: int = 1
     deep: bool = False
 
+    def named(self, names: Sequence[str]) -> Mapping[str, RawColumn]:
+        """Name the columns, in order."""
+        if isinstance(self.values, np.ndarray):
+            return Matrix(names, np.ascontiguousarray(self.values.reshape(self.rows, self.width).T))
+        return dict(zip(names, self.columns(), strict=True))
+
     def columns(self) -> list[RawColumn]:
         """Give the values column by column."""
         values, width = self.values, self.width
@@ -62,29 +69,41 @@ class Answer:
     columns: Mapping[str, RawColumn]
 
 
-def named(parts: Sequence[Part], side: Side) -> dict[str, RawColumn]:
+def named(parts: Sequence[Part], side: Side) -> Mapping[str, RawColumn]:
     """Name the columns of parts; BadRequest `schema-width` when the unnamed are not as many as the features left."""
-    columns: dict[str, Callable[[], RawColumn]] = {}
+    columns: dict[str, Part] = {}
     strangers: list[Part] = []
     for part in parts:
         if part.label is not None and part.label in side.known:
-            columns[part.label] = part.column
+            columns[part.label] = part
         else:
             strangers.append(part)
     left = [name for name in side.ordered if name not in columns]
     alone = len(strangers if side.answer else parts) == 1
     unnamed = [part for part in strangers if _unnamed(part, side, alone=alone, left=len(left))]
-    found = {name: column() for name, column in columns.items()}
+    values = None if strangers else beside(list(columns.values()))
+    if values is not None:
+        return Matrix(list(columns), values)
+    found = {name: part.column() for name, part in columns.items()}
     width = sum(part.width for part in unnamed)
     if unnamed and left and not found:
         check_width(width, len(left))
     fits = width == len(left)
+    if fits and len(parts) == len(unnamed) == 1:
+        return unnamed[0].named(left)
     if fits:
         found |= zip(left, (column for part in unnamed for column in part.columns()), strict=True)
     for part in strangers:
         if part.label is not None and not (fits and any(part is one for one in unnamed)):
             found.setdefault(part.label, part.column())
     return found
+
+
+def beside(parts: Sequence[Part]) -> NDArray[Any] | None:
+    """Give the values of parts, shape (parts, rows); None when they are not one value of the same type a row."""
+    arrays = [part.values for part in parts if isinstance(part.values, np.ndarray) and part.width == 1]
+    alike = arrays and len(arrays) == len(parts) and len({array.dtype for array in arrays}) == 1
+    return np.stack(arrays) if alike else None
 
 
 def _unnamed(part: Part, side: Side, *, alone: bool, left: int) -> bool:

@@ -2,13 +2,16 @@
 
 from typing import Any, Final
 
+import numpy as np
 import psutil
 import pytest
 
 from app.errors import BadRequest, TooLarge
 from app.wire.senders.calls import read_request, read_response, read_truth, rows_told
 from app.wire.senders.joined import joined
+from app.wire.senders.matrix import Matrix
 from app.wire.senders.sides import Answer, Side
+from app.wire.table import Table
 from wire.senders.peers import ANSWERED, ASKED, NAMES, TRUE, TWO, as_json, numbers, rows_of, split, words
 
 FRAME: Final[dict[str, list[object]]] = {
@@ -186,6 +189,17 @@ def test_answers_stay_with_their_rows() -> None:
     assert words(whole.columns["city"]) == ["a", "b"]
     assert list(whole.columns) == [*NAMES, "score"]
     assert len(whole.columns) == 4
+
+
+@pytest.mark.parametrize(("answered", "stays"), [("score", True), ("age", False)])
+def test_numbers_side_by_side_stay_so_beside_answers(answered: str, stays: bool) -> None:  # noqa: FBT001 - a parameter
+    """The numbers of a request lie side by side still, unless an answer stands in the place of one."""
+    asked = Matrix(NAMES, np.ones((3, 2)))
+    whole = joined(
+        Table(2, asked, 2), [Answer(2, {answered: [5.0, 6.0]})], own=frozenset(), barred=frozenset({"timestamp"})
+    )
+    assert (whole.block is not None) == stays
+    assert numbers(whole.columns[answered]) == [5.0, 6.0]
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,17 @@ import struct
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from app.errors import BadRequest, TooLarge
 from app.wire.senders import protobuf
 from app.wire.senders.calls import GRPC, read_request, read_response
 from app.wire.senders.sides import Side
-from app.wire.senders.tensors import texts
+from app.wire.senders.tensors import TYPES, texts
 from app.wire.table import Table
 from wire.senders.peers import (
     ANSWERED,
@@ -94,6 +96,38 @@ def test_every_type(datatype: str, kind: Any) -> None:
     """Every type of the protocol is read as the numbers that numpy wrote."""
     values = np.array([[0], [1], [1], [0]]).astype(kind)
     assert numbers(read(triton_body(tensor("age", values, datatype))[0]).columns["age"]) == [0.0, 1.0, 1.0, 0.0]
+
+
+@given(
+    st.sampled_from(["UINT8", "INT64", "UINT64", "FP32", "FP64"]),
+    arrays(np.float64, (4, 3), elements=st.floats(-1e18, 1e18) | st.just(np.nan)),
+    st.booleans(),
+)
+def test_numbers_side_by_side_are_those_of_the_columns(
+    datatype: str,
+    values: np.ndarray[Any, Any],
+    one: bool,  # noqa: FBT001 - both ways
+) -> None:
+    """Tensors of one type give all columns at once, be they a matrix or a tensor a feature."""
+    with np.errstate(invalid="ignore"):
+        values = values.astype(TYPES[datatype])
+    columns = [tensor(name, values[:, n], datatype) for n, name in enumerate(NAMES)]
+    table = read(triton_body(*([tensor("input-0", values, datatype)] if one else columns))[0])
+    assert table.block is not None
+    assert list(table.block.places) == list(table.columns) == list(NAMES)
+    for name, place in table.block.places.items():
+        assert numbers(pa.array(table.block.values[place])) == numbers(table.columns[name])
+
+
+def test_what_is_no_number_lies_not_beside_numbers() -> None:
+    """Truth values, texts, and tensors of several types are read column by column."""
+    mixed = [tensor("age", np.array([1.0]), "FP64"), tensor("income", np.array([1]), "INT64")]
+    for tensors in (
+        [tensor("age", np.array([True]), "BOOL")],
+        [tensor("city", np.array([b"x"], object), "BYTES")],
+        mixed,
+    ):
+        assert read(triton_body(*tensors)[0]).block is None
 
 
 def test_brain_floats() -> None:
