@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     max_decoded_bytes: Count = Field(16 * 2**20, description="Largest ingest body after decompression.")
     max_baseline_bytes: Count = Field(64 * 2**30, description="Largest baseline upload.")
     max_spill_bytes: Limit = Field(
-        16 * 2**30, description="Disk that one baseline may fill beside its upload; beyond, other rows are read twice."
+        16 * 2**30, description="Disk that one baseline may fill beside its upload; beyond, rows are parsed twice."
     )
     max_inflight_bytes: Count = Field(64 * 2**20, description="Body bytes held by all requests together.")
     max_decodes: Count = Field(2, description="Bodies decoded at the same time.")

@@ -70,11 +70,13 @@ class Carried:
         return b"".join(parts)
 
 
-def check_length(request: Request, limit: int) -> None:
-    """Refuse a body by the length that it announces."""
+def check_length(request: Request, limit: int) -> int:
+    """Refuse a body by the length that it announces, and give that; 0 when it announces none."""
     announced = header(request.scope, b"content-length") or ""
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+    length = int(announced) if announced.isascii() and announced.isdigit() else 0
+    if length > limit:
         raise too_large(limit)
+    return length
 
 
 def too_large(limit: int) -> TooLarge:

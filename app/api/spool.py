@@ -40,12 +40,12 @@ class Spool:
 
         Whatever the work comes to, the body is taken in whole first; TooLarge, BadRequest when it does not end well.
         """
-        check_length(request, self._limit)
+        expected = check_length(request, self._limit)
         with (
             NamedTemporaryFile(dir=self._folder, prefix="upload-") as file,
-            Vacating(file.fileno(), kept=HEADER_BYTES) as vacating,
+            Vacating(Path(file.name), kept=HEADER_BYTES) as vacating,
         ):
-            path, arriving = Path(file.name), Arriving(vacating.vacate)
+            path, arriving = Path(file.name), Arriving(vacating.vacate, expected=expected)
             working: asyncio.Task[Made] | None = None
             try:
                 async for size in self._written(request, file):

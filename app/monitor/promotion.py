@@ -57,7 +57,7 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     reader = BaselineRows(
         watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns, progress=progress
     )
-    with Spill(service.policy.scratch, room=service.policy.max_spill_bytes) as spill:
+    with Spill(service.policy.scratch, room=service.policy.max_spill_bytes, arriving=arriving) as spill:
         tally, counted = reader.fit(spill)
         parts = reader.count(tally, counted.starts, spill)
         first = next(parts)

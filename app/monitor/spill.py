@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.drift.columns import Block, CategoricalColumn, Column, NumericColumn
 from app.monitor.decimals import Decimals, Whole
+from app.wire.arriving import Arriving, complete
 from app.wire.table import START, Mark
 
 FREE_SHARE: Final = 2
@@ -48,18 +49,18 @@ class Spill:
     may lose its sign.
     """
 
-    def __init__(self, folder: Path, *, room: int) -> None:
-        """Take at most `room` bytes, and no more than half of what the disk has free."""
+    def __init__(self, folder: Path, *, room: int, arriving: Arriving | None = None) -> None:
+        """Take at most `room` bytes, no more than half of what the disk has free, and leave it what is to come."""
         self._file: Any = None
+        self._arriving = arriving or complete()
         self._room = 0
         self._kept = self._marked = 0
         self._mark = START
         self._whole = False
         self._decimals = Decimals()
         with suppress(OSError):
-            disk = os.statvfs(folder)
-            self._room = min(room, disk.f_bavail * disk.f_frsize // FREE_SHARE)
             self._file = tempfile.TemporaryFile(dir=folder, prefix=".spill-", buffering=0)  # noqa: SIM115
+            self._room = min(room, _free(self._file.fileno()) // FREE_SHARE)
             self._whole = True
 
     def __enter__(self) -> Self:
@@ -105,13 +106,12 @@ class Spill:
         """Write a portion; OSError when there is no room for all of it."""
         held = sum(array.nbytes for array in arrays)
         sizes = np.array([len(head), held], SIZES).tobytes()
-        self._room -= len(sizes) + len(head) + held
-        if self._room < 0:
+        octets = memoryview(b"".join((sizes, head, *(array.data for array in arrays))))
+        self._room -= len(octets)
+        if self._room < 0 or _free(self._file.fileno()) < len(octets) + self._arriving.to_come:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        for array in (np.frombuffer(sizes + head, np.uint8), *arrays):
-            octets = array.reshape(-1).view(np.uint8)
-            while len(octets):
-                octets = octets[self._file.write(octets.data) :]
+        while octets:
+            octets = octets[self._file.write(octets) :]
 
     def portions(self) -> Iterator[Portion]:
         """Read what is kept again."""
@@ -126,6 +126,11 @@ class Spill:
                 octets = np.empty(held, np.uint8)
                 file.readinto(octets.data)
                 yield _unpacked(described, octets)
+
+
+def _free(descriptor: int) -> int:
+    disk = os.statvfs(descriptor)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _packed(portion: Portion, decimals: Decimals) -> tuple[list[NDArray[Any]], bytes]:

@@ -10,9 +10,13 @@ EVERYTHING: Final = 2**63 - 1
 class Arriving:
     """How much of a file has come; its writer tells, its readers wait."""
 
-    def __init__(self, vacate: Callable[[int], None] | None = None) -> None:
-        """Have nothing come yet; `vacate` is for the bytes, from the first on, that nobody will read again."""
+    def __init__(self, vacate: Callable[[int], None] | None = None, *, expected: int = 0) -> None:
+        """Have nothing come yet of a file of so many bytes, if that is known.
+
+        `vacate` is for the bytes, from the first on, that nobody will read again.
+        """
         self._vacate = vacate
+        self._expected = expected
         self._told = Condition()
         self._size = 0
         self._fault: Exception | None = None
@@ -22,6 +26,11 @@ class Arriving:
         with self._told:
             self._size = max(self._size, size)
             self._told.notify_all()
+
+    @property
+    def to_come(self) -> int:
+        """Bytes that are known to be missing yet."""
+        return max(0, self._expected - self._size)
 
     def complete(self) -> None:
         """Tell that nothing more will come."""

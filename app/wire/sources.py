@@ -87,7 +87,7 @@ class Plain:
 
     @property
     def place(self) -> int | None:
-        """Bytes of the file that were given; None once what is given is no longer byte by byte the file's."""
+        """Bytes of the file that were given; None once what is given is no longer as long as they were."""
         if self.closed or not self._verbatim:
             return None
         pending = len(self._ready) + (0 if self._repair is None else len(self._repair.getstate()[0]))

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from app.api.spool import BEGINNING, EARLY, Spool
 from app.errors import BadRequest, Refused, TooLarge
+from app.wire import vacating
 from app.wire.arriving import Arriving
 from app.wire.csvrows import HEADER_BYTES
 
@@ -68,6 +69,7 @@ def test_work_begins_before_the_end(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(vacating._fallocate is None, reason="this system cannot punch holes into files")
 def test_what_was_read_leaves_the_disk(tmp_path: Path) -> None:
     """While a body still comes, bytes that its work has passed take no room any more."""
 
@@ -76,12 +78,12 @@ def test_what_was_read_leaves_the_disk(tmp_path: Path) -> None:
         full = path.stat().st_blocks
         arriving.passed(path.stat().st_size)
         end = time.monotonic() + PATIENCE_S
-        while path.stat().st_blocks == full and time.monotonic() < end:
+        while (full - path.stat().st_blocks) * 512 < 4 * BEGINNING - 2 * HEADER_BYTES:
+            assert time.monotonic() < end
             time.sleep(0.01)
-        return full - path.stat().st_blocks
+        return path.stat().st_size
 
-    freed = asyncio.run(Spool(tmp_path, limit=1 << 30).use(request(given(*[HALF] * 4)), work))
-    assert freed * 512 >= 4 * BEGINNING - 2 * HEADER_BYTES
+    assert asyncio.run(Spool(tmp_path, limit=1 << 30).use(request(given(*[HALF] * 4)), work)) == 4 * BEGINNING
 
 
 @pytest.mark.parametrize("parts", [(b"x", None), (HALF, HALF, None)])

@@ -1,5 +1,6 @@
 """What is kept of a first pass."""
 
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,20 @@ def test_beyond_its_room_it_keeps_what_was_marked(tmp_path: Path, full: bool) ->
         assert not spill.whole
         assert spill.mark == Mark(8, 9)
         assert [octets(one) for one in spill.portions()] == [octets(one) for one in made[:2]]
+
+
+def test_the_disk_is_left_what_is_to_come(tmp_path: Path) -> None:
+    """Nothing is kept while more bytes of the file are to come than the disk has free; afterwards it is too late."""
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    arriving = Arriving(expected=2 * free)
+    with Spill(tmp_path, room=ROOM, arriving=arriving) as spill:
+        assert arriving.to_come == 2 * free
+        assert not spill.add(portion(10, seed=1))
+        arriving.complete()
+        assert arriving.to_come == 0
+        assert not spill.add(portion(10, seed=1))
+    with Spill(tmp_path, room=ROOM, arriving=arriving) as spill:
+        assert spill.add(portion(10, seed=1))
 
 
 def test_without_a_mark_all_is_let_go(tmp_path: Path) -> None:
