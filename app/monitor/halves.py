@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.errors import BadRequest, Problem, Refused
+from app.errors import BadRequest, Conflict, Problem, Refused
 from app.monitor import samples
 from app.monitor.calls import answered, asked, stored_of, wanted
 from app.monitor.catalog import Watched
@@ -58,11 +58,13 @@ def heard(service: Service, events: Sequence[Event | BadRequest], asked_for: Ask
             continue
         try:
             understood = _understood(service, event, watched, version=asked_for.version, limit=left)
-        except (BadRequest, Refused) as problem:
+        except (BadRequest, Refused, Conflict) as problem:
             problems.append(problem)
             if len(events) > 1:
                 service.instruments.count_rows(watched.model.name, event.sender, outcome="rejected", rows=1)
-            samples.note(service, watched, problem, kind=event.sender, content_type=event.content_type, body=event.body)
+            if not isinstance(problem, Conflict):
+                said = event.content_type
+                samples.note(service, watched, problem, kind=event.sender, content_type=said, body=event.body)
             continue
         left -= len(understood.half.body)
         read.append(understood)

@@ -135,6 +135,22 @@ def test_a_batch_from_a_broker(model: Model) -> None:
     assert (model.rows(), model.counts("city")) == (20, {"Oslo": 20})
 
 
+def test_a_model_without_a_baseline_in_a_batch(model: Model) -> None:
+    """Its event alone is a conflict, and costs the events beside it nothing."""
+    name = f"new-{uuid.uuid4().hex[:8]}"
+    model.client.put(f"/v1/models/{name}", json={"window": "1h"}).raise_for_status()
+    early = CloudEvent(
+        {**model.event("request", "1", b"").get_attributes(), "inferenceservicename": name}, {"instances": [[1]]}
+    )
+    good = model.event("request", "2", {"instances": [[2, "Oslo"]]})
+    headers = {"Content-Type": "application/cloudevents-batch+json"}
+    write = JSONFormat().write
+    assert model.client.post(PATH, content=b"[" + write(early) + b"]", headers=headers).status_code == 409
+    done(model.client.post(PATH, content=b"[" + write(early) + b"," + write(good) + b"]", headers=headers))
+    done(post(model.replicas[0], model.event("response", "2", {"predictions": [0.5]})))
+    assert model.rows() == 1
+
+
 @pytest.mark.parametrize("told", ["header", "metadata", "nothing"])
 def test_binary_tensors(model: Model, told: str) -> None:
     """Tensors of Triton's client behind a logger that lost their header, packed and under a wrong type."""

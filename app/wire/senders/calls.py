@@ -18,18 +18,24 @@ from app.wire.table import Table
 
 GRPC = "application/grpc+proto"
 _OWN = frozenset({Format.ARROW, Format.PARQUET, Format.CSV})
+_SHAPES = frozenset({"rows", "columns"})
 _MOST = 8
 
 
 def read_request(body: bytes, content_type: str, *, header_length: int | None, side: Side) -> Table:
     """Read the rows that were asked about."""
-    if content_type == GRPC:
+    if _is_message(body, content_type):
         return table_of_parts([tensor.part() for tensor in tensors_of_message(body, answer=False)], side)
     if format_of(body, content_type) in _OWN:
         return decode(body, content_type)
     document, tail = document_of(body, header_length=header_length)
     exact = None if len(tail) else cache(partial(load_exact, body))
     return _table(document, tail, side, exact=exact, deep=0)
+
+
+def _is_message(body: bytes, content_type: str) -> bool:
+    """Tell a message of ModelMesh from JSON that is called one; no message begins as JSON does."""
+    return content_type == GRPC and body[:1] not in {b"{", b"["}
 
 
 def _table(document: object, tail: memoryview, side: Side, *, exact: Any, deep: int) -> Table:
@@ -44,11 +50,11 @@ def _table(document: object, tail: memoryview, side: Side, *, exact: Any, deep: 
         if seldon.holds_array(document):
             return seldon.table_of_message(document, side)
         return _table(seldon.inner(document), tail, side, exact=None, deep=deep + 1)
-    return _named(document, side, exact=exact)
+    return _named(document, side, exact=exact, carried=deep > 0)
 
 
-def _named(document: dict[str, Any], side: Side, *, exact: Any) -> Table:
-    """Make a table of the rows under the key that says what they are."""
+def _named(document: dict[str, Any], side: Side, *, exact: Any, carried: bool) -> Table:
+    """Make a table of the rows under the key that says what they are; what a message carries may be columns."""
     key = next((key for key in ("instances", "dataframe_records", "inputs") if key in document), None)
     if key is not None:
         again = None if exact is None else lambda: exact()[key]
@@ -57,12 +63,14 @@ def _named(document: dict[str, Any], side: Side, *, exact: Any) -> Table:
         return table_of_split(document["dataframe_split"])
     if isinstance(document.get("data"), list):
         return table_of_split(document, what="the body")
+    if carried and document.keys() & side.known and not document.keys() & _SHAPES:
+        return table_of_instances(document, side)
     return table_of_value(document)
 
 
 def read_response(body: bytes, content_type: str, *, header_length: int | None, side: Side) -> Answer:
     """Read what the model answered."""
-    if content_type == GRPC:
+    if _is_message(body, content_type):
         parts = [tensor.part() for tensor in tensors_of_message(body, answer=True)]
         return Answer(rows_of(parts), named(parts, side))
     document, tail = document_of(body, header_length=header_length)
@@ -85,6 +93,8 @@ def _answer(document: object, tail: memoryview, side: Side, *, deep: int) -> Ans
         if seldon.holds_array(document):
             return seldon.answer_of_message(document, side)
         return _answer(seldon.inner(document), tail, side, deep=deep + 1)
+    if deep and document.keys() & side.known:
+        return answer_of_predictions(document, side)
     raise undecodable("an answer holds predictions or outputs")
 
 
@@ -117,5 +127,7 @@ def rows_told(body: bytes, *, header_length: int | None) -> int:
             | {"data": {"ndarray": list(rows)}}
         ):
             return len(rows)
+        case {"data": {"tensor": {"shape": [int(rows), *_]}}} if 0 <= rows <= MAX_ROWS:
+            return rows
         case _:
             return 1

@@ -119,7 +119,7 @@ def _structured(value: Any) -> Event:
 
 
 def _data(value: dict[str, Any]) -> bytes:
-    if "data_base64" in value:
+    if value.get("data_base64") is not None:
         return _unbase64(value["data_base64"])
     data = value.get("data")
     return data.encode("utf-8", "replace") if isinstance(data, str) else json.dumps(data).encode()
@@ -158,7 +158,7 @@ def _event(attributes: dict[str, str], content_type: str, body: bytes) -> Event:
         header_length=_header_length(attributes),
         body=body,
         lone=word not in list(Half),
-        failed=half is Half.RESPONSE and attributes.get("statuscode", "200")[:1] != "2",
+        failed=half is Half.RESPONSE and (attributes.get("statuscode") or "200")[:1] != "2",
     )
 
 

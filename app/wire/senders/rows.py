@@ -20,12 +20,40 @@ def table_of_instances(instances: object, side: Side, *, exact: Again | None = N
     if not isinstance(instances, list):
         raise undecodable("the rows must be an array")
     kinds = set(map(type, instances))
+    if dict in kinds and (list in kinds or _holds_lists(instances)):
+        again = None if exact is None else lambda: [by_name(row, side) for row in exact()]
+        return table_of_rows([by_name(row, side) for row in instances], exact=again)
     if not kinds or dict in kinds:
         return table_of_rows(instances, exact=exact)
     return _table_of_lists(instances, side, kinds=kinds)
 
 
-def _table_of_lists(rows: list[Any], side: Side, *, kinds: set[type]) -> Table:
+def _holds_lists(rows: list[Any]) -> bool:
+    return any(list in map(type, row.values()) for row in rows if isinstance(row, dict))
+
+
+def by_name(row: Any, side: Side) -> Any:
+    """Make an object of a row that is an array in the order of the features; one of another width stays.
+
+    In an object, as signatures of TensorFlow have it, an array of one value is that, and an array that bears no
+    feature's name holds the features that no name stands for.
+    """
+    if isinstance(row, list):
+        return dict(zip(side.ordered, row, strict=True)) if len(row) == len(side.ordered) else row
+    if not isinstance(row, dict):
+        return row
+    left = [name for name in side.ordered if name not in row]
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, list) and name not in side.known and len(value) == len(left):
+            found |= zip(left, value, strict=True)
+        else:
+            found[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return found
+
+
+def _table_of_lists(rows: list[Any], side: Side, *, kinds: set[type], told: bool = False) -> Table:
+    """Make a table of arrays in an order that the model or, where it was `told`, the sender gives."""
     wanted = len(side.ordered)
     if list not in kinds:
         check_width(1, wanted)
@@ -39,10 +67,11 @@ def _table_of_lists(rows: list[Any], side: Side, *, kinds: set[type]) -> Table:
             for n, row in enumerate(rows)
             if not isinstance(row, list) or len(row) != wanted
         }
-        if len(bad) == len(rows):
+        if len(bad) == len(rows) and not told:
             check_width(next((len(row) for row in rows if isinstance(row, list)), 0), wanted)
     good = [row for n, row in enumerate(rows) if n not in bad] if bad else rows
-    columns: dict[str, RawColumn] = dict(zip(side.ordered, map(list, zip(*good, strict=True)), strict=True))
+    values = map(list, zip(*good, strict=True)) if good else ([] for _ in side.ordered)
+    columns: dict[str, RawColumn] = dict(zip(side.ordered, values, strict=True))
     listed = tuple(Rejection(row, reason) for row, reason in list(bad.items())[:LISTED_REJECTIONS])
     return Table(len(good), columns, len(rows), kept(len(rows), list(bad)), listed)
 
@@ -57,7 +86,7 @@ def table_of_split(split: object, *, what: str = "dataframe_split") -> Table:
     check_names(len(labels))
     if len(set(labels)) != len(labels):
         raise undecodable(f"{what} names a column twice")
-    return _table_of_lists(rows, Side(labels, frozenset(labels)), kinds=set(map(type, rows)) | {list})
+    return _table_of_lists(rows, Side(labels, frozenset(labels)), kinds=set(map(type, rows)) | {list}, told=True)
 
 
 def table_of_parts(parts: Sequence[Part], side: Side) -> Table:
@@ -89,7 +118,7 @@ def answer_of_predictions(predictions: object, side: Side) -> Answer:
     count = len(predictions)
     if any(isinstance(row, dict) for row in predictions):
         check_listed(count)
-        objects = RowColumns([row if isinstance(row, dict) else {} for row in predictions], None)
+        objects = RowColumns([_answered(row, side) for row in predictions], None)
         return Answer(count, named([Part(name, objects[name], count) for name in objects], side))
     if not any(isinstance(row, list) for row in predictions):
         return Answer(count, named([Part(None, predictions, count)], side))
@@ -99,3 +128,10 @@ def answer_of_predictions(predictions: object, side: Side) -> Answer:
     rows = [row if isinstance(row, list) else [row] for row in predictions]
     rows = [row if len(row) == width else [None] * width for row in rows]
     return Answer(count, named([Part(None, list(chain.from_iterable(rows)), count, width, deep=True)], side))
+
+
+def _answered(row: Any, side: Side) -> dict[str, Any]:
+    """Give what was answered for a row by name; nothing when it cannot be read."""
+    lone = not isinstance(row, list | dict) and len(side.ordered) == 1
+    found = by_name([row] if lone else row, side)
+    return found if isinstance(found, dict) else {}

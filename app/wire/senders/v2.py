@@ -23,9 +23,17 @@ def document_of(body: bytes, *, header_length: int | None) -> tuple[Any, memoryv
         except BadRequest:
             pass
     end = _end(body) if BINARY.encode() in body else None
-    if end is not None and body[end:].strip(BLANKS):
-        return load_json(body[:end]), view[end:]
-    return load_json(body), view[len(body) :]
+    document = load_json(body if end is None else body[:end])
+    if end is not None and (body[end:].strip(BLANKS) or _announced(document) == len(body) - end):
+        return document, view[end:]
+    return document, view[len(body) :]
+
+
+def _announced(document: Any) -> int:
+    """Count the bytes that tensors say to have behind the JSON."""
+    tensors = [one for key in ("inputs", "outputs") if isinstance(document.get(key), list) for one in document[key]]
+    held = [one["parameters"] for one in tensors if isinstance(one, dict) and isinstance(one.get("parameters"), dict)]
+    return sum(size for one in held if type(size := one.get(BINARY)) is int)
 
 
 def _end(body: bytes) -> int | None:

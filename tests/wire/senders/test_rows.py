@@ -146,7 +146,11 @@ def test_one_feature_alone() -> None:
         ({"predictions": [0.5, None, "0.25"]}, ANSWERED, {"score": [0.5, None, 0.25]}),
         ({"predictions": [[0.5], [0.25], [1]]}, ANSWERED, {"score": [0.5, 0.25, 1.0]}),
         ({"predictions": [0.5, [0.25], None, [1, 2]]}, ANSWERED, {"score": [0.5, 0.25, None, None]}),
-        ({"predictions": [{"score": 0.5}, {"score": 1}, 3]}, ANSWERED, {"score": [0.5, 1.0, None]}),
+        ({"predictions": [{"score": 0.5}, {"score": 1}, 3, [4, 5]]}, ANSWERED, {"score": [0.5, 1.0, 3.0, None]}),
+        ({"predictions": [0.5, {"error": "x"}, [0.25]]}, ANSWERED, {"score": [0.5, None, 0.25]}),
+        ({"predictions": [{"score": [0.5]}, {"score": [0.25]}]}, ANSWERED, {"score": [0.5, 0.25]}),
+        ({"predictions": [[0.5, 1], {"label": 0}]}, TWO, {"score": [0.5, None], "label": [1.0, 0.0]}),
+        ({"jsonData": {"score": [0.5, 1]}}, ANSWERED, {"score": [0.5, 1.0]}),
         ({"predictions": [{"p": 0.5}, {"p": 1}]}, ANSWERED, {"score": [0.5, 1.0]}),
         ({"predictions": [{"label": 1, "q": 2}]}, TWO, {"label": [1.0]}),
         ({"predictions": [[0.5, 1], [0.25, 0], [7]]}, TWO, {"score": [0.5, 0.25, None], "label": [1.0, 0.0, None]}),
@@ -189,6 +193,41 @@ def test_answers_stay_with_their_rows() -> None:
     assert words(whole.columns["city"]) == ["a", "b"]
     assert list(whole.columns) == [*NAMES, "score"]
     assert len(whole.columns) == 4
+
+
+@pytest.mark.parametrize(
+    ("document", "rows"),
+    [
+        (
+            {"instances": [[1, 2, "a"], {"oops": 1}, [3, 4, "b"]]},
+            [[1.0, None, 3.0], [2.0, None, 4.0], ["a", None, "b"]],
+        ),
+        ({"instances": [[1, 2, "a"], {"city": "b", "age": 3}, [5]]}, [[1.0, 3.0], [2.0, None], ["a", "b"]]),
+        ({"data": {"ndarray": [[1, 2, "a"], {"age": 5}]}}, [[1.0, 5.0], [2.0, None], ["a", None]]),
+        (
+            {"instances": [{"age": [1], "income": [2], "city": ["a"]}, {"age": 3}]},
+            [[1.0, 3.0], [2.0, None], ["a", None]],
+        ),
+        ({"instances": [{"x": [1, 2, "a"]}, {"x": [3, 4, "b"]}]}, [[1.0, 3.0], [2.0, 4.0], ["a", "b"]]),
+        ({"instances": [{"x": [1, 2], "city": "a"}]}, [[1.0], [2.0], ["a"]]),
+        ({"instances": [{"age": [1, 2], "city": "a"}]}, [["invalid"], [None], ["a"]]),
+        ({"jsonData": {"age": 1, "income": 2, "city": "a"}}, [[1.0], [2.0], ["a"]]),
+        ({"jsonData": {"age": [1, 3], "income": [2, 4], "city": ["a", "b"]}}, [[1.0, 3.0], [2.0, 4.0], ["a", "b"]]),
+        ({"dataframe_split": {"columns": ["age"], "data": []}}, [[], [], []]),
+        ({"dataframe_split": {"columns": ["age", "city"], "data": [[1]]}}, [[], [], []]),
+        ({"data": {"names": ["age", "city"], "ndarray": []}}, [[], [], []]),
+    ],
+)
+def test_rows_of_many_makes(document: object, rows: list[list[object]]) -> None:
+    """Objects among arrays, values wrapped in arrays, and no rows at all cost no row that can be read."""
+    table = read(document)
+    assert list(rows_of(table).values()) == rows
+
+
+def test_large_integers_in_rows_of_many_makes() -> None:
+    """Integers beyond a double's precision are read again in the same places."""
+    table = read({"instances": [[1, 2, 2**60 + 1], {"city": 2**60 + 3}, {"city": [2**60 + 5]}]})
+    assert words(table.columns["city"]) == [str(2**60 + 1), str(2**60 + 3), str(2**60 + 5)]
 
 
 @pytest.mark.parametrize(("answered", "stays"), [("score", True), ("age", False)])

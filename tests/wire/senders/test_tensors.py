@@ -130,6 +130,20 @@ def test_what_is_no_number_lies_not_beside_numbers() -> None:
         assert read(triton_body(*tensors)[0]).block is None
 
 
+@pytest.mark.parametrize("octets", [b" ", b"\n", b" \n\r\t", b"  ab"])
+def test_bytes_that_are_blanks(octets: bytes) -> None:
+    """Values that look like the blanks behind a JSON text are values, without a true length too."""
+    body, length = triton_body(tensor("age", np.frombuffer(octets, np.uint8), "UINT8"))
+    for told in (length, None):
+        assert numbers(read(body, length=told).columns["age"]) == [float(octet) for octet in octets]
+
+
+def test_json_that_is_called_a_message() -> None:
+    """The bytes tell JSON from a message of ModelMesh, whatever its sender calls it."""
+    body = as_json({"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [5.0]}]})
+    assert numbers(read_request(body, GRPC, header_length=None, side=ASKED).columns["age"]) == [5.0]
+
+
 def test_brain_floats() -> None:
     """BF16 is the upper half of a float of four bytes."""
     halves = (np.array([1.5, -2.0, np.inf], np.float32).view(np.uint32) >> 16).astype("<u2")
