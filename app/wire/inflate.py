@@ -23,6 +23,8 @@ SNAPPY: Final = "snappy"
 SNAPPY_LENGTH_BYTES: Final = 5
 ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"}) | DEFLATE
 GZIP_STEP: Final = 1 << 16
+MEMBERS: Final = 64
+"""Members or frames of one body: for each of gzip all that follows is copied."""
 # A zstd block is at most 128 KiB and takes at least 4 bytes: one step makes at most 16 MiB.
 ZSTD_STEP: Final = 512
 SMALLEST_WINDOW: Final = 1 << 23
@@ -93,14 +95,22 @@ def too_large(limit: int) -> TooLarge:
 
 
 def _gzip(body: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error:
-        raise undecodable("the gzip data are corrupt") from None
-    if len(plain) > limit:
-        raise too_large(limit)
-    return _whole(inflater, plain, name="gzip")
+    """Read a series of members (RFC 1952, section 2.2)."""
+    parts: list[bytes] = []
+    left = limit
+    for _ in range(MEMBERS):
+        inflater = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(inflater.decompress(body, left + 1))
+        except zlib.error:
+            raise undecodable("the gzip data are corrupt") from None
+        left -= len(parts[-1])
+        if left < 0:
+            raise too_large(limit)
+        body = inflater.unused_data
+        if not (inflater.eof and body.startswith(GZIP_MAGIC)):
+            break
+    return _whole(inflater, parts[0] if len(parts) == 1 else b"".join(parts), name="gzip")
 
 
 def _deflated(body: bytes, limit: int) -> bytes:
@@ -157,15 +167,22 @@ def _inflated(body: bytes, wbits: int, limit: int) -> bytes | None:
 
 
 def _zstd(body: bytes, limit: int) -> bytes:
+    """Read a series of frames (RFC 8878, section 3)."""
     window = max(SMALLEST_WINDOW, 1 << limit.bit_length())
-    inflater = zstandard.ZstdDecompressor(max_window_size=window).decompressobj(write_size=GZIP_STEP)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=window)
+    inflater = decompressor.decompressobj(write_size=GZIP_STEP)
     plain: list[bytes] = []
-    size = 0
+    size, start, frames = 0, 0, 1
     try:
-        for start in range(0, len(body), ZSTD_STEP):
+        while start < len(body):
             if inflater.eof:
-                raise undecodable("there is something after the zstd frame")
-            plain.append(inflater.decompress(body[start : start + ZSTD_STEP]))
+                frames += 1
+                if frames > MEMBERS or not body.startswith(ZSTD_MAGIC, start):
+                    raise undecodable("there is something after the zstd data")
+                inflater = decompressor.decompressobj(write_size=GZIP_STEP)
+            step = body[start : start + ZSTD_STEP]
+            plain.append(inflater.decompress(step))
+            start += len(step) - len(inflater.unused_data)
             size += len(plain[-1])
             if size > limit:
                 raise too_large(limit)

@@ -82,11 +82,23 @@ def test_inflate(squeeze: Callable[[bytes], bytes]) -> None:
 
 @pytest.mark.parametrize("squeeze", [gzip.compress, zstandard.compress])
 def test_damaged_compression(squeeze: Callable[[bytes], bytes]) -> None:
-    """Truncated, corrupt, several members and trailing bytes are each refused."""
+    """Truncated, corrupt, very many members and trailing bytes are each refused."""
     packed = squeeze(random.Random(1).randbytes(5000))
     flipped = bytearray(packed)
     flipped[6 if packed[0] == 0x28 else -8] ^= 0xFF
     for damaged in (packed[:-1], packed[:20], packed + b"x", packed * 1000, bytes(flipped)):
+        with pytest.raises(BadRequest):
+            inflate(damaged, None, limit=LIMIT)
+
+
+@pytest.mark.parametrize("squeeze", [gzip.compress, zstandard.compress])
+def test_several_members(squeeze: Callable[[bytes], bytes]) -> None:
+    """A series of members or frames is one body, up to the limit; the last one must be whole."""
+    packed = squeeze(b"hel") + squeeze(b"") + squeeze(b"lo")
+    assert inflate(packed, "gzip", limit=5) == b"hello"
+    with pytest.raises(TooLarge):
+        inflate(packed, "gzip", limit=4)
+    for damaged in (packed[:-1], packed + b"\0", packed + squeeze(b"x")[:9]):
         with pytest.raises(BadRequest):
             inflate(damaged, None, limit=LIMIT)
 
