@@ -101,13 +101,18 @@ class CsvFile:
                 text = begun(text)
             cut = last_cut(text) if more else len(text)
             rest = text[cut:]
-            if len(rest) > LARGEST_BLOCK:
+            if max(len(rest), 0 if more else _last_row(text)) > LARGEST_BLOCK:
                 raise undecodable(f"a row of the CSV takes more than {LARGEST_BLOCK} bytes")
             if cut:
                 place = plain.place
                 mark = None if place is None else Mark(place - len(rest), place)
                 yield Lines(_framed(text, cut), headed=headed, mark=mark)
                 headed = False
+
+
+def _last_row(text: bytes) -> int:
+    """Give the bytes of the last row, if they may be too many."""
+    return len(text) - last_cut(text[:-1]) if len(text) > LARGEST_BLOCK else 0
 
 
 def _framed(text: bytes, cut: int) -> Octets:
