@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.batches import ROWS
+from app.api.batches import ROWS, RowCount
 from app.api.bodies import PromotionBody
 from app.api.context import AuthorDep, ServiceDep, SpoolDep
 from app.api.json import Json
@@ -33,6 +33,7 @@ async def post_baseline(
     spool: SpoolDep,
     author: AuthorDep,
     activate: Activate = False,
+    x_row_count: RowCount = None,
 ) -> Response:
     """Make a baseline from rows in any format, larger than memory, or from ready histograms."""
     await run_in_threadpool(service.catalog.watched, model, fresh=True)
@@ -40,7 +41,14 @@ async def post_baseline(
 
     def work(path: pathlib.Path, arriving: Arriving) -> dict[str, object]:
         return promotion.create_from_file(
-            service, model, path, arriving=arriving, content_type=declared, activate=activate, author=author
+            service,
+            model,
+            path,
+            arriving=arriving,
+            content_type=declared,
+            row_count=x_row_count,
+            activate=activate,
+            author=author,
         )
 
     return Json(await spool.use(request, work), 201)

@@ -42,18 +42,22 @@ def create_from_file(  # noqa: PLR0913 - what makes a baseline
     *,
     arriving: Arriving | None = None,
     content_type: str | None,
+    row_count: int | None = None,
     activate: bool,
     author: Author,
     progress: Progress = nothing,
 ) -> dict[str, object]:
-    """Make a baseline from the rows, or the ready histograms, of a file that may still be arriving."""
+    """Make a baseline from the rows, of which the sender may tell the number, or the ready histograms of a file.
+
+    The file may still be arriving.
+    """
     arriving = arriving or complete()
     watched = service.catalog.watched(name, fresh=True)
     ready = ready_histograms(path, arriving)
     if ready is not None:
         counted = Counted(ready, NO_STARTS, 0, ())
         return _store(service, watched, counted, (), source="histograms", activate=activate, author=author)
-    rows = RowsFile(path, content_type, arriving=arriving)
+    rows = RowsFile(path, content_type, row_count=row_count, arriving=arriving)
     reader = BaselineRows(
         watched, rows, now_us=service.now_us(), max_columns=service.policy.max_columns, progress=progress
     )

@@ -241,4 +241,7 @@ def test_another_number_of_rows_is_refused(world: World) -> None:
         told = {"Content-Type": kind, **headers, "X-Row-Count": str(ROWS + 1)}
         answer = model.client.put(f"{model.path}/batches/{way.replace(' ', '-')}", content=body, headers=told)
         problem(answer, 422, "row-count-mismatch")
+        answer = model.client.post(f"{model.path}/baselines", content=body, headers=told)
+        problem(answer, 422, "row-count-mismatch")
     assert histograms(model, "default") == {}
+    assert len(model.client.get(f"{model.path}/baselines").json()) == 1
