@@ -17,6 +17,7 @@ from app.cli.client import Client
 from app.cli.dispatch import CONNECTIONS, Dispatch
 from app.cli.importers.forms import Form, files_of, parcels
 from app.cli.importers.schema import Schema
+from app.errors import Problem
 from app.start import without
 
 app = typer.Typer(no_args_is_help=True, help="Send rows from files.")
@@ -68,6 +69,12 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
     total = sum(file.stat().st_size for file in found)
     sent = Sent()
     console = Console(stderr=True)
+    unread: list[Path] = []
+
+    def failed(file: Path, problem: Problem) -> None:
+        unread.append(file)
+        console.print(f"{file}: {problem.code}: {problem.detail}", markup=False)
+
     with without("pandas"), byte_bar(console) as bar, ExitStack() as stack:
         task = bar.add_task(found[0].name if len(found) == 1 else f"{len(found)} files", total=total)
         clients = [stack.enter_context(_client(url, key, bar)) for _ in range(CONNECTIONS)]
@@ -78,6 +85,7 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
             format_,
             lambda: Schema.of(asking.call("GET", path)),
             read=lambda read: bar.update(task, completed=read),
+            failed=failed if len(found) > 1 else None,
         )
         for parcel, receipt in dispatch.send(made):
             sent.refuse(parcel.refused)
@@ -91,6 +99,11 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
         console.print(f"{sent.conflicts} batches were sent before with other rows, which still count.")
     if sent.rows["late"] and not backfill:
         console.print(f"{sent.rows['late']} rows came too late for their windows; --backfill takes rows of any age.")
+    if not found:
+        console.print("There are no files of rows; those in folders are told by their names, or else by their bytes.")
+    if unread:
+        console.print(f"{len(unread)} of {len(found)} files could not be read to their end.")
+        raise typer.Exit(1)
 
 
 def _client(url: str, key: str | None, bar: Progress) -> Client:

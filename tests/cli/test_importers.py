@@ -242,15 +242,43 @@ def test_vertex(tmp_path: Path) -> None:
     assert {row["timestamp"] for row in rows(found)} == {ISO.replace("Z", "+00:00")}
 
 
+def test_vertex_as_lines_of_bigquery(tmp_path: Path) -> None:
+    """Times end in the name of their zone, and the second schema may tell calls as a whole."""
+    call = {"logging_time": ISO.replace("T", " ").replace("Z", ".5 UTC"), "request_payload": [], "response_payload": []}
+    asked, answered = {"instances": [{"x": 3, "c": "b"}]}, {"predictions": [0.25]}
+    whole = [
+        call | {"request_payload": ['{"x":1,"c":"a"}'], "response_payload": ["0.5"]},
+        call | {"full_request": asked, "full_response": answered},
+        call | {"full_request": json.dumps(asked), "full_response": json.dumps(answered)},
+    ]
+    (found,) = made([lines(tmp_path / "log-000000000000", whole)])
+    assert [(row["x"], row["c"], row["score"]) for row in rows(found)] == [
+        (1, "a", 0.5),
+        (3, "b", 0.25),
+        (3, "b", 0.25),
+    ]
+    assert {row["timestamp"] for row in rows(found)} == {ISO.replace("T", " ").replace("Z", ".5Z")}
+
+
+def test_bytes_that_are_no_base64(tmp_path: Path) -> None:
+    """A captured request that cannot be read is one refused row, an answer is none; the events beside them stay."""
+    bad = {"data": "!!!no", "encoding": "BASE64"}
+    events = [captured(bad, None, "a"), captured(CAPTURE[1]["captureData"]["endpointInput"], bad, "b"), CAPTURE[1]]
+    found = made([lines(tmp_path / "12-00.jsonl", events)])
+    assert [one.refused for one in found] == [1, 0, 0]
+    assert [[row.get("score") for row in rows(one)] for one in found[1:]] == [[None], ["0.5"]]
+
+
 def test_folders_of_rows(tmp_path: Path) -> None:
     """Plain files in folders are sent as they are; hidden ones and marks of completeness are not."""
     for name in ("day=1/part-0.csv", "day=2/part-0.csv"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(f"x,c\n{name[4]},a\n")
-    for name in ("_SUCCESS", ".part.csv.crc", "README.md"):
+    for name in ("_SUCCESS", ".part.csv.crc", "README.md", "LICENSE"):
         (tmp_path / name).write_text("x")
-    assert [one.name for one in files_of([tmp_path])] == ["part-0.csv", "part-0.csv"]
-    assert len({one.id for one in made([tmp_path])}) == 2
+    lines(tmp_path / "export-000000000000", [{"x": 1}, {"x": 2}])
+    assert [one.name for one in files_of([tmp_path])] == ["part-0.csv", "part-0.csv", "export-000000000000"]
+    assert len({one.id for one in made([tmp_path])}) == 3
 
 
 def test_halves_by_file_name(tmp_path: Path) -> None:
@@ -302,3 +330,23 @@ def test_sent_twice_counts_once(service: Service, tmp_path: Path) -> None:
     done = sent(service, lines(path, [changed, CAPTURE[0]]), name)
     assert "1 batches were sent before with other rows" in done.stderr
     assert json.loads(done.stdout)["duplicates"] == 1
+
+
+def test_a_file_that_cannot_be_read_costs_no_other(service: Service, tmp_path: Path) -> None:
+    """The others are sent, and the end tells which one was not."""
+    name = f"folder-{uuid.uuid4().hex[:8]}"
+    service.client.put(f"/v1/models/{name}", json={"features": MODEL["features"]}).raise_for_status()
+    reference = {"rows": [{"x": n, "c": "ab"[n % 2], "score": n / 9} for n in range(50)]}
+    service.client.post(f"/v1/models/{name}/baselines?activate=true", json=reference).raise_for_status()
+    (tmp_path / "a.csv").write_text("x,c\n1,a\n")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1garbagePAR1")
+    (tmp_path / "c.csv").write_text("x,x\n1,a\n")
+    lines(tmp_path / "d.jsonl", [{"x": 2, "c": "b"}])
+    done = sent(service, tmp_path, name)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["rows"]["accepted"] == 2
+    assert "b.parquet: undecodable" in done.stderr
+    assert "c.csv: repeated-name" in done.stderr
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no files of rows" in sent(service, empty, name).stderr

@@ -11,7 +11,9 @@ from app.cli.importers import kserve, requests, sagemaker
 from app.cli.importers.records import names_of
 from app.cli.importers.schema import Schema
 from app.cli.parcels import Parcel, Read
+from app.errors import BadRequest, Problem, Refused, TooLarge, UnsupportedType
 from app.wire.sources import PACKED, SUFFIXES
+from app.wire.stream import RowsFile
 
 
 class Form(StrEnum):
@@ -44,11 +46,20 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
 def _is_data(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    return (
-        not hidden
-        and file.is_file()
-        and any(suffix.lower() in SUFFIXES | dict.fromkeys(PACKED) for suffix in file.suffixes)
+    if hidden or not file.is_file():
+        return False
+    return any(suffix.lower() in SUFFIXES | dict.fromkeys(PACKED) for suffix in file.suffixes) or (
+        not file.suffix and _tells(file)
     )
+
+
+def _tells(file: Path) -> bool:
+    """Tell whether the bytes of a file without a suffix, as BigQuery exports them, say what rows it holds."""
+    try:
+        RowsFile(file).format()
+    except Problem:
+        return False
+    return True
 
 
 def form_of(file: Path) -> Form:
@@ -57,8 +68,18 @@ def form_of(file: Path) -> Form:
     return next((form for form, marks in MARKS.items() if marks <= names), Form.ROWS)
 
 
-def parcels(files: Sequence[Path], form: Form, schema: Callable[[], Schema], *, read: Read) -> Iterator[Parcel]:
-    """Make batches of files; `schema` is asked for if it is needed, `read` hears how many bytes are behind."""
+def parcels(
+    files: Sequence[Path],
+    form: Form,
+    schema: Callable[[], Schema],
+    *,
+    read: Read,
+    failed: Callable[[Path, Problem], None] | None = None,
+) -> Iterator[Parcel]:
+    """Make batches of files; `schema` is asked for if it is needed, `read` hears how many bytes are behind.
+
+    What cannot be read on is told to `failed`, and costs no other file.
+    """
     schema = cache(schema)
     pairs: list[Path] = []
     done = 0
@@ -67,10 +88,18 @@ def parcels(files: Sequence[Path], form: Form, schema: Callable[[], Schema], *, 
         if found is Form.KSERVE_BLOB:
             pairs.append(file)
             continue
-        yield from _of_file(file, found, schema, read=partial(kserve.onwards, read, done))
+        made = _of_file(file, found, schema, read=partial(kserve.onwards, read, done))
+        yield from made if failed is None else _readable(made, partial(failed, file))
         done += file.stat().st_size
     if pairs:
         yield from kserve.parcels(pairs, schema(), read=partial(kserve.onwards, read, done))
+
+
+def _readable(made: Iterator[Parcel], failed: Callable[[Problem], None]) -> Iterator[Parcel]:
+    try:
+        yield from made
+    except (BadRequest, Refused, TooLarge, UnsupportedType) as problem:
+        failed(problem)
 
 
 def _of_file(file: Path, form: Form, schema: Callable[[], Schema], *, read: Read) -> Iterator[Parcel]:

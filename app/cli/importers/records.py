@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from app.cli.parcels import Read
-from app.errors import BadRequest
+from app.errors import Problem
 from app.wire.decode import Format, decode
 from app.wire.sources import Plain
 from app.wire.stream import RowsFile
@@ -45,7 +45,7 @@ def names_of(path: Path) -> frozenset[str]:
     """Look at the first table of a file; gives the names in it, none when it cannot be read."""
     try:
         return frozenset(next(iter(tables(path, read=lambda _: None))).columns)
-    except (StopIteration, BadRequest):
+    except (StopIteration, Problem):
         return frozenset()
 
 

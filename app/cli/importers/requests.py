@@ -20,6 +20,8 @@ from app.wire.jsontext import load_json
 DATABRICKS: Final = frozenset({"request", "response"})
 VERTEX: Final = frozenset({"request_payload"})
 _TIMES: Final = ("timestamp_ms", "request_time", "logging_time")
+_UTC: Final = " UTC"
+"""How BigQuery ends a time that it exports as text."""
 _GOOD: Final = 200
 
 
@@ -52,6 +54,9 @@ def _databricks(record: Mapping[str, Any]) -> Call | None:
 def _vertex(record: Mapping[str, Any]) -> Call | None:
     """Read a call whose instances and predictions are an array of strings of JSON each."""
     instances, predictions = (_values(record.get(name)) for name in ("request_payload", "response_payload"))
+    whole = None if instances else _text(record.get("full_request"))
+    if whole is not None:
+        return Call(whole, JSON, _text(record.get("full_response")), JSON, _time(record))
     if instances is None:
         return None
     asked = _written({"instances": instances})
@@ -89,4 +94,6 @@ def _written(document: object) -> bytes:
 
 def _time(record: Mapping[str, Any]) -> Any:
     found = next((record[name] for name in _TIMES if record.get(name) is not None), None)
+    if isinstance(found, str) and found.endswith(_UTC):
+        return found.removesuffix(_UTC) + "Z"
     return found.isoformat() if isinstance(found, dt.datetime) else found

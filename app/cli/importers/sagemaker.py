@@ -6,6 +6,7 @@ real-time endpoint"): `encoding` says how `data` is written, BASE64 where the co
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from app.cli.importers.calls import Call, rows_of
 from app.cli.importers.records import records
 from app.cli.importers.schema import Schema
 from app.cli.parcels import Parcel, Read
+from app.errors import BadRequest
 from app.wire.names import BATCH_ID_BYTES, lawful
 
 KEY: Final = "captureData"
@@ -47,14 +49,16 @@ def _call(record: Mapping[str, Any]) -> Call | None:
 
 
 def _side(half: Mapping[str, Any]) -> tuple[bytes, str] | None:
-    """Give the bytes of one half and what they are."""
+    """Give the bytes of one half and what they are; None when it cannot be read."""
     data, content_type = half.get("data"), half.get("observedContentType")
     kind = content_type.lower() if isinstance(content_type, str) else ""
     if not isinstance(data, str):
         return None
     encoding = str(half.get("encoding", "")).upper()
     if encoding == "BASE64":
-        return decoded(data), kind
+        with suppress(BadRequest):
+            return decoded(data), kind
+        return None
     return data.encode("utf-8", "replace"), kind or {"CSV": "text/csv", "JSON": "application/json"}.get(encoding, "")
 
 
