@@ -132,8 +132,8 @@ def _named(record: dict[Any, Any]) -> dict[str, Any]:
     """Keep what has a name; bytes stand for text."""
     if set(map(type, record)) <= {str} and bytes not in set(map(type, record.values())):
         return record
-    return {
-        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        for name, value in record.items()
-        if isinstance(name, str)
-    }
+    return {str(_text(name)): _text(value) for name, value in record.items() if isinstance(name, str | bytes)}
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

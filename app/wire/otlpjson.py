@@ -23,7 +23,7 @@ def logs_of_json(body: bytes, *, most: int) -> list[Logs]:
     document = load_json(body)
     if not isinstance(document, dict):
         raise undecodable("the body is no OTLP export: not an object")
-    resources = _list(document, "resourceLogs")
+    resources = _objects(document, "resourceLogs")
     check_records(sum(len(records) for one in resources for records in _records(one)), most)
     return [_resource(one) for one in resources]
 
@@ -40,8 +40,13 @@ def _list(document: Any, name: str) -> list[Any]:
     return found
 
 
+def _objects(document: Any, name: str) -> list[dict[str, Any]]:
+    """Give the objects of a list; whatever else stands there holds no record."""
+    return [one for one in _list(document, name) if isinstance(one, dict)]
+
+
 def _records(resource: Any) -> list[list[Any]]:
-    return [_list(scope, "logRecords") for scope in _list(resource, "scopeLogs")]
+    return [_list(scope, "logRecords") for scope in _objects(resource, "scopeLogs")]
 
 
 def _resource(document: Any) -> Logs:

@@ -171,13 +171,19 @@ def test_truncation(data: st.DataObject) -> None:
         read(body[: data.draw(st.integers(1, len(body) - 1))])
 
 
+def test_what_is_no_object_costs_no_record() -> None:
+    """Nulls and numbers among resources and scopes hold no record, those beside them do."""
+    resource = b'{"scopeLogs":[7,{"logRecords":[{"body":{"stringValue":"a"}}]}]}'
+    (logs,) = logs_of_json(b'{"resourceLogs":[3,null,' + resource + b"]}", most=9)
+    assert len(logs.rows) == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"[]",
         b"7",
         b'{"resourceLogs":{}}',
-        b'{"resourceLogs":[3]}',
         b'{"resourceLogs":[{"scopeLogs":[{"logRecords":1}]}]}',
         b"{",
     ],
