@@ -1,14 +1,13 @@
 """The paths of model servers, for proxies that mirror their requests."""
 
-import uuid
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api import roads
 from app.api.answers import ANY, answers
 from app.api.context import HolderDep, IntakeDep, ServiceDep
 from app.api.json import Json
@@ -16,7 +15,6 @@ from app.api.models import get_model
 from app.api.names import ModelName, Version, decoded
 from app.api.problems import responses
 from app.errors import NotFound
-from app.monitor import mirror
 from app.monitor.halves import Asked
 from app.monitor.keyring import Scope
 
@@ -101,18 +99,8 @@ def look_at_predict(model: ModelName, service: ServiceDep, holder: HolderDep) ->
 async def _mirrored(
     request: Request, model: str, version: str | None, *, service: ServiceDep, intake: IntakeDep, kind: str
 ) -> Response:
-    batch_id = mirror.batch_id_of(request.headers) or uuid.uuid4().hex
     asked = Asked(request.query_params.get("model"), version, request.state.holder)
     async with intake.body(request) as body:
-        receipt = await run_in_threadpool(
-            mirror.receive,
-            service,
-            model,
-            kind=kind,
-            batch_id=batch_id,
-            asked=asked,
-            headers=request.headers,
-            body=body,
-        )
+        receipt = await roads.mirrored(service, model, asked=asked, request=request, body=body, kind=kind)
     request.state.rows = receipt["rows"]["received"]
     return Json({})

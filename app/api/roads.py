@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
+import uuid
 import weakref
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from app.errors import Problem
-from app.monitor import ingest
+from app.monitor import ingest, mirror
+from app.monitor.halves import Asked
 from app.monitor.ingest import Envelope, Pace
 from app.monitor.road import Road, onward
 from app.monitor.service import Service
@@ -32,6 +35,19 @@ async def histograms(service: Service, model: str, *, envelope: Envelope, body: 
     pace = pace if pace is Pace.LIGHT else Pace.HARD
     away = pace is Pace.HARD
     return await walk(ingest.histograms(service, model, envelope=envelope, body=body, pace=pace), away=away)
+
+
+async def mirrored(
+    service: Service, model: str, *, asked: Asked, request: Request, body: bytes, kind: str
+) -> dict[str, Any]:
+    """Record the rows of a mirrored request; gives the receipt."""
+    headers, batch_id = request.headers, mirror.batch_id_of(request.headers) or uuid.uuid4().hex
+    pace = mirror.pace_of(service, model, asked=asked, headers=headers, body=body)
+    if pace is Pace.BRISK:
+        await alone()
+        pace = mirror.pace_of(service, model, asked=asked, headers=headers, body=body)
+    road = mirror.road(service, model, kind=kind, batch_id=batch_id, asked=asked, headers=headers, body=body, pace=pace)
+    return await walk(road, away=pace is Pace.HARD)
 
 
 async def walk(road: Road, *, away: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from app.monitor.service import Service
 from app.storage.ledger import Delivery
 from app.wire.brisk import brisk_table, is_large
 from app.wire.envelope import opened
+from app.wire.table import Table
 
 WINDOWS: Final = 4
 VERSIONS: Final = 4
@@ -24,23 +25,31 @@ VERSIONS: Final = 4
 
 def delivery(service: Service, watched: Watched, parcel: Shipment) -> Generator[None, object, Delivery | None]:
     """Count plain rows, and yield before what takes long after all; returns None for rows that are not plain."""
-    if not isinstance(parcel, Parcel) or parcel.kind is None or watched.configuration.envelope:
-        return None
     now_us = service.now_us()
     baseline = service.catalog.baseline(watched.activation(now_us).baseline_id)
     failpoints.hit("ingest.before_decode")
-    table = brisk_table(parcel.body, parcel.kind, row_count=parcel.row_count, most=service.policy.max_rows)
+    table = _read(service, watched, parcel)
     if table is None:
         return None
-    service.decodes.passed(len(parcel.body))
+    service.decodes.passed(len(getattr(parcel, "body", b"")))
     if is_large(table):
         yield None
-    table = opened(table, opening(watched))
+    if isinstance(parcel, Parcel):
+        table = opened(table, opening(watched))
     arrival = placed(service, watched, parcel, table, now_us=now_us)
     narrow = _is_narrow(arrival, watched.configuration.window)
     if not narrow or (watched.sampled and service.reservoirs.want_all(watched.id, arrival)):
         yield None
     return binned(service, watched, baseline, parcel=parcel, table=table, arrival=arrival, now_us=now_us)
+
+
+def _read(service: Service, watched: Watched, parcel: Shipment) -> Table | None:
+    """Read plain rows; of others than batches all are."""
+    if not isinstance(parcel, Parcel):
+        return parcel.table(watched)
+    if parcel.kind is None or watched.configuration.envelope:
+        return None
+    return brisk_table(parcel.body, parcel.kind, row_count=parcel.row_count, most=service.policy.max_rows)
 
 
 def _is_narrow(arrival: Arrival, window_us: int) -> bool:

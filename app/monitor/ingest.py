@@ -84,7 +84,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, pace
     kind: Format | None = None
     try:
         watched = service.catalog.watched(model)
-        with _unpacked(service, body, envelope, pace) as plain:
+        with unpacked(service, body, envelope.encoding, pace) as plain:
             kind = known_format(plain, envelope.content_type, known=partial(known_of, watched))
             parcel = Parcel(
                 envelope.id_of(plain),
@@ -111,7 +111,7 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, pace
             # Log shippers drop what is answered 409; the first delivery may still fail.
             raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
         raise
-    _count(service, model, kind, receipt=receipt)
+    count(service, model, kind, receipt=receipt)
     return receipt
 
 
@@ -131,22 +131,22 @@ def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes,
     turns = _FREE if pace is Pace.LIGHT else None
     try:
         service.catalog.watched(model)
-        with _unpacked(service, body, envelope, pace) as plain:
+        with unpacked(service, body, envelope.encoding, pace) as plain:
             receipt = yield from prebinned.road(
                 service, model, envelope.id_of(plain), body=plain, backfill=envelope.backfill, turns=turns
             )
     except Problem as problem:
         service.instruments.count_request("histogram", problem.status)
         raise
-    _count(service, model, "histogram", receipt=receipt)
+    count(service, model, "histogram", receipt=receipt)
     return receipt
 
 
 @contextmanager
-def _unpacked(service: Service, body: bytes, envelope: Envelope, pace: Pace) -> Iterator[bytes]:
+def unpacked(service: Service, body: bytes, encoding: str | None, pace: Pace) -> Iterator[bytes]:
     """Decompress a body, a few at a time, and carry what it became."""
     with service.decodes if pace is Pace.HARD else _FREE:
-        plain = inflate(body, envelope.encoding, limit=service.policy.max_decoded_bytes)
+        plain = inflate(body, encoding, limit=service.policy.max_decoded_bytes)
     with service.burden.carrying(0 if plain is body else len(plain)):
         yield plain
 
@@ -161,7 +161,8 @@ def receipt(service: Service, model: str, batch_id: str) -> str:
     return found
 
 
-def _count(service: Service, model: str, kind: str, *, receipt: Mapping[str, Any]) -> None:
+def count(service: Service, model: str, kind: str, *, receipt: Mapping[str, Any]) -> None:
+    """Count a delivery that was answered well, and its rows."""
     service.instruments.count_request(kind, 200)
     _count_rows(service, model, kind, receipt=receipt)
 

@@ -3,24 +3,28 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import xxhash
 
 from app.drift.columns import Role
 from app.errors import BadRequest, Problem, Refused, Unavailable
-from app.monitor import ingest, samples
+from app.monitor import ingest, record, samples
 from app.monitor.catalog import Watched
 from app.monitor.halves import Asked
+from app.monitor.ingest import Pace
+from app.monitor.road import Road
 from app.monitor.senders import Finder, side_of
 from app.monitor.service import Service
+from app.wire.brisk import LARGEST
 from app.wire.faults import check_row_count
-from app.wire.inflate import inflate
 from app.wire.names import BATCH_ID_BYTES, lawful
 from app.wire.senders.calls import read_request
 from app.wire.table import Table
 
 _LENGTH: Final = "inference-header-content-length"
+_LONGEST_HEAD: Final = 1 << 16
+_TEXTS: Final = b"BYTES"
 _DIGITS: Final = 12
 
 
@@ -67,7 +71,15 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) < _DIGITS else None
 
 
-def receive(  # noqa: PLR0913 - a request is all of it
+def pace_of(service: Service, model: str, *, asked: Asked, headers: Mapping[str, str], body: bytes) -> Pace:
+    """Tell whether a request holds numbers in binary that are read in no time, for a model at hand."""
+    length = _number(headers, _LENGTH) or 0
+    told = 0 < length <= _LONGEST_HEAD and length < len(body) <= LARGEST and body.startswith(b"{")
+    plain = told and asked.model is None and _TEXTS not in body[:length]
+    return Pace.BRISK if plain and service.catalog.at_hand(model) else Pace.HARD
+
+
+def road(  # noqa: PLR0913 - a request is all of it
     service: Service,
     model: str,
     *,
@@ -76,19 +88,19 @@ def receive(  # noqa: PLR0913 - a request is all of it
     asked: Asked,
     headers: Mapping[str, str],
     body: bytes,
-) -> dict[str, Any]:
+    pace: Pace,
+) -> Road:
     """Record the rows of a mirrored request to a model, unless the query names another; gives the receipt."""
     content_type = headers.get("content-type", "")
     try:
         watched = Finder(service, asked.holder).find([asked.model]) or service.catalog.watched(model)
         try:
-            with service.decodes:
-                plain = inflate(body, None, limit=service.policy.max_decoded_bytes)
-            with service.burden.carrying(0 if plain is body else len(plain)):
+            with ingest.unpacked(service, body, None, pace) as plain:
                 length, rows = (_number(headers, name) for name in (_LENGTH, "x-row-count"))
                 copy = Copy(batch_id, plain, content_type, length, asked.version, rows)
-                receipt = ingest.delivery(service, watched.model.name, shipment=copy, kind=kind)
+                receipt = yield from record.road(service, watched.model.name, copy, hasty=pace is Pace.BRISK)
         except (BadRequest, Refused) as problem:
+            yield None
             samples.note(service, watched, problem, kind=kind, content_type=content_type, body=body)
             raise
     except Problem as problem:
@@ -97,5 +109,5 @@ def receive(  # noqa: PLR0913 - a request is all of it
             # Proxies and senders drop what is answered 409; the first delivery may still fail.
             raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
         raise
-    service.instruments.count_request(kind, 200)
+    ingest.count(service, watched.model.name, kind, receipt=receipt)
     return receipt
