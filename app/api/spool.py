@@ -20,8 +20,8 @@ WRITTEN_TOGETHER: Final = 1 << 20
 MOST_PARTS: Final = 1024
 BEGINNING: Final = 8 << 20
 """Bytes of an upload after which its work may begin."""
-EARLY: Final = 2
-"""Uploads that are worked on before they are complete: each keeps a thread, however slow its sender."""
+PATIENCE_S: Final = 30.0
+"""Seconds that a complete upload waits for one that still comes, which its sender may make last."""
 
 Made = TypeVar("Made")
 
@@ -33,12 +33,15 @@ class Spool:
         """Keep files in a folder, none of them larger than `limit` bytes."""
         self._folder = folder
         self._limit = limit
-        self._early = asyncio.Semaphore(EARLY)
+        self._worked = asyncio.Lock()
+        self._complete = asyncio.Lock()
 
     async def use(self, request: Request, work: Callable[[Path, Arriving], Made]) -> Made:
         """Write a body to a file that lives as long as the work on it, and give what a thread makes of it.
 
         Whatever the work comes to, the body is taken in whole first; TooLarge, BadRequest when it does not end well.
+        Since the work takes memory, it is done for one large body at a time: for one that still comes, and beside that,
+        if it lasts, for one that is complete.
         """
         expected = check_length(request, self._limit)
         with (
@@ -47,10 +50,11 @@ class Spool:
         ):
             path, arriving = Path(file.name), Arriving(vacating.vacate, expected=expected)
             working: asyncio.Task[Made] | None = None
+            size = 0
             try:
                 async for size in self._written(request, file):
                     arriving.grown(size)
-                    if working is None and size >= BEGINNING and not self._early.locked():
+                    if working is None and size >= BEGINNING and not self._worked.locked():
                         working = asyncio.create_task(self._begun(work, path, arriving))
             except BaseException:
                 arriving.broken(BadRequest("undecodable", "the body ended early"))
@@ -58,11 +62,24 @@ class Spool:
                     await asyncio.gather(working, return_exceptions=True)
                 raise
             arriving.complete()
-            return await (working or run_in_threadpool(work, path, arriving))
+            if working is None and size < BEGINNING:
+                return await run_in_threadpool(work, path, arriving)
+            return await (working or self._ended(work, path, arriving))
 
     async def _begun(self, work: Callable[[Path, Arriving], Made], path: Path, arriving: Arriving) -> Made:
-        async with self._early:
+        async with self._worked:
             return await run_in_threadpool(work, path, arriving)
+
+    async def _ended(self, work: Callable[[Path, Arriving], Made], path: Path, arriving: Arriving) -> Made:
+        async with self._complete:
+            try:
+                await asyncio.wait_for(self._worked.acquire(), PATIENCE_S)
+            except TimeoutError:
+                return await run_in_threadpool(work, path, arriving)
+            try:
+                return await run_in_threadpool(work, path, arriving)
+            finally:
+                self._worked.release()
 
     async def _written(self, request: Request, file: Any) -> AsyncIterator[int]:
         """Write a body, and tell again and again how much of it is in the file."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from app.api.spool import BEGINNING, EARLY, Spool
+from app.api import spool as door
+from app.api.spool import BEGINNING, Spool
 from app.errors import BadRequest, Refused, TooLarge
 from app.wire import vacating
 from app.wire.arriving import Arriving
@@ -129,10 +130,13 @@ def test_a_refusal_waits_for_the_rest_of_the_body(tmp_path: Path) -> None:
     assert left == []
 
 
-def test_slow_senders_keep_few_threads(tmp_path: Path) -> None:
-    """Of many uploads that stand still only some have a thread, and one that is complete needs not wait for them."""
+@pytest.mark.parametrize("rest", [HALF + b"1", b""])
+def test_slow_senders_keep_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
+    """Of many uploads that stand still one has a thread; what is complete waits for it no longer than told."""
+    monkeypatch.setattr(door, "PATIENCE_S", 0.1)
     began = threading.Semaphore(0)
     quick = threading.Event()
+    body = rest or b"small"
 
     def work(path: Path, arriving: Arriving) -> int:
         began.release()
@@ -140,13 +144,39 @@ def test_slow_senders_keep_few_threads(tmp_path: Path) -> None:
 
     async def all_of_them() -> list[int]:
         spool = Spool(tmp_path, limit=1 << 30)
-        slow = [asyncio.create_task(spool.use(request(held(quick)), work)) for _ in range(EARLY + 3)]
-        for _ in range(EARLY):
-            assert await asyncio.to_thread(began.acquire, timeout=PATIENCE_S)
-        assert await spool.use(request(given(HALF, HALF, b"1")), work) == 2 * BEGINNING + 1
+        slow = [asyncio.create_task(spool.use(request(held(quick)), work)) for _ in range(4)]
+        assert await asyncio.to_thread(began.acquire, timeout=PATIENCE_S)
+        assert await spool.use(request(given(body)), work) == len(body)
         assert began.acquire(blocking=False)
         assert not began.acquire(blocking=False)
         quick.set()
         return await asyncio.gather(*slow)
 
-    assert asyncio.run(all_of_them()) == [2 * BEGINNING] * (EARLY + 3)
+    assert asyncio.run(all_of_them()) == [2 * BEGINNING] * 4
+
+
+def test_large_uploads_are_worked_on_one_by_one(tmp_path: Path) -> None:
+    """Their work takes memory; small ones do not wait for it."""
+    running, most, small = [0], [0], threading.Event()
+
+    def work(path: Path, arriving: Arriving) -> int:
+        if path.stat().st_size < BEGINNING:
+            small.set()
+            return 0
+        running[0] += 1
+        most[0] = max(running[0], most[0])
+        assert small.wait(PATIENCE_S)
+        arriving.wait()
+        time.sleep(0.05)
+        running[0] -= 1
+        return 1
+
+    async def all_of_them() -> list[int]:
+        spool = Spool(tmp_path, limit=1 << 30)
+        large = [asyncio.create_task(spool.use(request(given(HALF, HALF)), work)) for _ in range(4)]
+        await asyncio.sleep(0.3)
+        assert await spool.use(request(given(b"small")), work) == 0
+        return await asyncio.gather(*large)
+
+    assert asyncio.run(all_of_them()) == [1] * 4
+    assert most == [1]
