@@ -204,5 +204,7 @@ def _text(body: bytes, declared: Format | None) -> Table | None:
         return table_of_rows(objects)
     if declared is Format.CSV:
         return table_of_csv(body)
-    lines = declared is Format.NDJSON or are_lines(body) or looks_like_lines(body, whole=True)
-    return table_of_lines(body) if lines else None
+    if declared is Format.NDJSON or are_lines(body) or looks_like_lines(body, whole=True):
+        return table_of_lines(body)
+    objects = concatenated(body, broken=True)
+    return None if objects is None else table_of_rows(objects)

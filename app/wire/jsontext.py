@@ -12,6 +12,9 @@ from app.wire.faults import check_containers, undecodable
 
 BLANKS: Final = b" \t\r\n"
 EXACT_DIGITS: Final = 4300
+NEXT_OBJECT: Final = re.compile(r"(?:\}[ \t\r]*|\n[ \t\r\n]*)(?=\{)")
+AFTER_OBJECT: Final = "{ \t\r\n"
+WHOLE: Final = 2
 
 ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -60,20 +63,30 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits.lstrip("-")) <= EXACT_DIGITS else float(digits)
 
 
-def concatenated(body: bytes) -> list[Any] | None:
-    """Read objects written one after the other with or without line ends; None when it is not that."""
+def concatenated(body: bytes, *, broken: bool = False) -> list[Any] | None:
+    """Read objects written one after the other with or without line ends; None when it is not that.
+
+    Some of them may be `broken`: None stands for one, up to where the next object begins, and two must be whole.
+    """
     text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip(" \t\r\n")
     decoder = json.JSONDecoder(parse_int=_integer)
     values: list[Any] = []
     end = 0
+    if text.startswith("["):
+        return None
     while end < len(text):
         try:
             value, end = decoder.raw_decode(text, end)
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(value, dict):
+        except (ValueError, RecursionError) as error:
+            if not broken:
+                return None
+            values.append(None)
+            following = NEXT_OBJECT.search(text, getattr(error, "pos", len(text)))
+            end = len(text) if following is None else following.end()
+            continue
+        if not isinstance(value, dict) or (end < len(text) and text[end] not in AFTER_OBJECT):
             return None
         values.append(value)
         while end < len(text) and text[end] in " \t\r\n":
             end += 1
-    return values
+    return None if broken and len(values) - values.count(None) < WHOLE else values

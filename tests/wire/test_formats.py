@@ -156,6 +156,25 @@ def test_objects_that_are_no_rows(body: bytes) -> None:
         decode(body, "application/json", known=lambda: {"a"})
 
 
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b'{"a":1}{"a":2}{"a":', [1, 2]),
+        (b'{"a":1}{"a":2}{"a":}{"a":3}', [1, 2, 3]),
+        (b'{"a":1} {"b":"x} {"c":2} {"a":3}', [1, 3]),
+        (b'oops\n{"a":1}\n{"a":2}', [1, 2]),
+        (b'{"a": 1, "ci\n{"a":1}\r\n{"a":2}\n', [1, 2]),
+    ],
+)
+def test_objects_of_which_one_is_broken(body: bytes, kept: list[int]) -> None:
+    """It is refused alone, up to where the next one begins; commas between them are no stream of objects."""
+    table = decode(body, "application/json")
+    assert (table.columns["a"], len(table.rejections)) == (kept, 1)
+    for other in (body.replace(b"}", b"},"), b"[" + body):
+        with pytest.raises(BadRequest):
+            decode(other, "application/json")
+
+
 def test_lines_of_which_the_first_is_bad() -> None:
     """Lines are told by most of them; what is cut short is not."""
     table = decode(b'{bad: 1}\n{"a":1}\r\n\n{"a":2}\n', "application/json")
