@@ -128,3 +128,9 @@ def test_bytes_decide() -> None:
 def test_bytes_without_magic(content_type: str | None, found: str | None) -> None:
     """Bytes that could be MessagePack are taken for it unless their type says that they are something else."""
     assert format_of(b"\x89PNG\r\n", content_type) == found
+
+
+def test_names_that_are_bytes() -> None:
+    """Binary names are text, as binary values are."""
+    table = table_of_msgpack(msgpack.packb([7, {b"x": 1, "na\u00efve".encode(): b"a"}], use_bin_type=True))
+    assert {name: list(table.columns[name]) for name in ("x", "na\u00efve")} == {"x": [1], "na\u00efve": ["a"]}

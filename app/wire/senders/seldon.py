@@ -10,6 +10,7 @@ from app.wire.jsontext import load_json
 from app.wire.senders.rows import answer_of_predictions, table_of_instances, table_of_parts, table_of_split
 from app.wire.senders.sides import Answer, Part, Side, named, rows_of
 from app.wire.senders.tensors import Tensor
+from app.wire.senders.tftensor import tensor_of
 from app.wire.table import Table
 
 _MADE_UP: Final = re.compile(r"t:\d+")
@@ -36,8 +37,9 @@ def table_of_message(message: dict[str, Any], side: Side) -> Table:
     """Make a table of the array or tensor of a message."""
     data = _data(message)
     names = _names(data)
-    if "tensor" in data:
-        return table_of_parts(_parts(data["tensor"], names), side)
+    parts = _parts(data, names)
+    if parts is not None:
+        return table_of_parts(parts, side)
     array = data.get("ndarray")
     if names is not None and isinstance(array, list):
         return table_of_split({"columns": names, "data": _two_deep(array, len(names))}, what="data")
@@ -48,8 +50,8 @@ def answer_of_message(message: dict[str, Any], side: Side) -> Answer:
     """Read predictions or truths."""
     data = _data(message)
     names = _names(data)
-    if "tensor" in data:
-        parts = _parts(data["tensor"], names)
+    parts = _parts(data, names)
+    if parts is not None:
         return Answer(rows_of(parts), named(parts, side))
     array = data.get("ndarray")
     if names is None or not isinstance(array, list):
@@ -109,12 +111,17 @@ def _two_deep(array: list[Any], width: int) -> list[Any]:
     return [array] if single else array
 
 
-def _parts(tensor: object, names: list[str] | None) -> list[Part]:
-    match tensor:
-        case {"shape": list(shape), "values": list(values)} if all(type(side) is int for side in shape):
+def _parts(data: dict[str, Any], names: list[str] | None) -> list[Part] | None:
+    """Read the columns of a tensor; None when the data hold none."""
+    match data:
+        case {"tftensor": tensor}:
+            part = tensor_of(tensor).part()
+        case {"tensor": {"shape": list(shape), "values": list(values)}} if all(type(side) is int for side in shape):
             part = Tensor("", "", tuple(shape), values).part()
-        case _:
+        case {"tensor": _}:
             raise undecodable("a tensor is an object of shape and values")
+        case _:
+            return None
     if names is None:
         return [replace(part, label=None)]
     if len(names) != part.width:

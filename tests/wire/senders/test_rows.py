@@ -1,5 +1,6 @@
 """Rows and columns as servers write them."""
 
+import base64
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,8 @@ FRAME: Final[dict[str, list[object]]] = {
 }
 EXPECTED: Final = {"age": [41.5, None, "nan"], "income": [1.0, 2000.0, "-inf"], "city": ["Oslo", "Ålesund", None]}
 RECORDS: Final = [dict(zip(FRAME, row, strict=True)) for row in zip(*FRAME.values(), strict=True)]
+SHAPE: Final = {"dim": [{"size": "2"}, {"size": "2"}]}
+SINGLES: Final = base64.b64encode(np.array([1, 2, np.nan, 4], "<f4").tobytes()).decode()
 MANY: Final = (1 << 20) + 2
 LISTS: Final = [list(row) for row in zip(*FRAME.values(), strict=True)]
 
@@ -96,6 +99,9 @@ def test_another_width(rows: list[object]) -> None:
 @pytest.mark.parametrize(
     "document",
     [5, "x", None, {}, {"instances": 5}, {"instances": "abc"}, {"dataframe_split": [1]}, {"data": {"tensor": {}}},
+         {"data": {"tftensor": 3}}, {"data": {"tftensor": {"tensorShape": {}}}},
+         {"data": {"tftensor": {"tensorShape": {"dim": [{}]}, "intVal": [1]}}},
+         {"data": {"tftensor": {"dtype": "DT_FLOAT", "tensorContent": "!"}}},
      {"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, {"binData": "AA=="}, {"age": 1}],
 )  # fmt: skip
 def test_what_is_no_call(document: object) -> None:
@@ -211,6 +217,37 @@ def test_answers_stay_with_their_rows() -> None:
         ({"instances": [{"x": [1, 2, "a"]}, {"x": [3, 4, "b"]}]}, [[1.0, 3.0], [2.0, 4.0], ["a", "b"]]),
         ({"instances": [{"x": [1, 2], "city": "a"}]}, [[1.0], [2.0], ["a"]]),
         ({"instances": [{"age": [1, 2], "city": "a"}]}, [["invalid"], [None], ["a"]]),
+        (
+            {
+                "data": {
+                    "names": ["age", "income"],
+                    "tftensor": {"dtype": "DT_INT64", "tensorShape": SHAPE, "int64Val": ["1", "2", 3, 4]},
+                }
+            },
+            [[1.0, 3.0], [2.0, 4.0], [None, None]],
+        ),
+        (
+            {
+                "data": {
+                    "names": ["age", "income"],
+                    "tftensor": {"dtype": "DT_FLOAT", "tensorShape": SHAPE, "tensorContent": SINGLES},
+                }
+            },
+            [[1.0, "nan"], [2.0, 4.0], [None, None]],
+        ),
+        (
+            {
+                "data": {
+                    "names": ["city"],
+                    "tftensor": {
+                        "dtype": "DT_STRING",
+                        "tensorShape": {"dim": [{"size": 1}, {"size": 1}]},
+                        "stringVal": ["w4U="],
+                    },
+                }
+            },
+            [[None], [None], ["Å"]],
+        ),
         ({"jsonData": {"age": 1, "income": 2, "city": "a"}}, [[1.0], [2.0], ["a"]]),
         ({"jsonData": {"age": [1, 3], "income": [2, 4], "city": ["a", "b"]}}, [[1.0, 3.0], [2.0, 4.0], ["a", "b"]]),
         ({"dataframe_split": {"columns": ["age"], "data": []}}, [[], [], []]),
