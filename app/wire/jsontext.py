@@ -12,7 +12,9 @@ from app.wire.faults import check_containers, undecodable
 
 BLANKS: Final = b" \t\r\n"
 EXACT_DIGITS: Final = 4300
-NEXT_OBJECT: Final = re.compile(r"(?:\}[ \t\r]*|\n[ \t\r\n]*)(?=\{)")
+NEXT_OBJECT: Final = re.compile(r"[}\n][ \t\r]*+(?=\{)")
+MOST_BROKEN: Final = 100
+"""Broken objects of a stream: for each the lines before it are counted."""
 AFTER_OBJECT: Final = "{ \t\r\n"
 WHOLE: Final = 2
 
@@ -78,7 +80,7 @@ def concatenated(body: bytes, *, broken: bool = False) -> list[Any] | None:
         try:
             value, end = decoder.raw_decode(text, end)
         except (ValueError, RecursionError) as error:
-            if not broken:
+            if not broken or values.count(None) == MOST_BROKEN:
                 return None
             values.append(None)
             following = NEXT_OBJECT.search(text, getattr(error, "pos", len(text)))

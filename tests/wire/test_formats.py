@@ -175,6 +175,20 @@ def test_objects_of_which_one_is_broken(body: bytes, kept: list[int]) -> None:
             decode(other, "application/json")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1}{"a":x' + b"\n" * 2_000_000 + b"x",
+        b'{"a":1}{"a":2}' + b"{x}" * 500_000,
+        b'{"a":1}{"a":2}' + b"{x\n" * 500_000,
+    ],
+)
+def test_very_many_broken_objects(body: bytes) -> None:
+    """They are looked at in a time that grows with their number: here hours became parts of a second."""
+    with pytest.raises(BadRequest):
+        decode(body, "application/json")
+
+
 def test_lines_of_which_the_first_is_bad() -> None:
     """Lines are told by most of them; what is cut short is not."""
     table = decode(b'{bad: 1}\n{"a":1}\r\n\n{"a":2}\n', "application/json")
