@@ -15,7 +15,7 @@ from app.monitor.opening import opening
 from app.monitor.parcel import Parcel, Shipment
 from app.monitor.service import Service
 from app.storage.ledger import Delivery
-from app.wire.brisk import brisk_table, is_large
+from app.wire.brisk import BOUNDS, brisk_table, is_large
 from app.wire.envelope import opened
 from app.wire.table import Table
 
@@ -36,6 +36,8 @@ def delivery(service: Service, watched: Watched, parcel: Shipment) -> Generator[
         yield None
     if isinstance(parcel, Parcel):
         table = opened(table, opening(watched))
+    elif table.rows * sum(name in table.columns for name in baseline.words) > BOUNDS.others:
+        yield None  # numbers that have to be spelled
     arrival = placed(service, watched, parcel, table, now_us=now_us)
     narrow = _is_narrow(arrival, watched.configuration.window)
     if not narrow or (watched.sampled and service.reservoirs.want_all(watched.id, arrival)):

@@ -16,15 +16,15 @@ from app.monitor.ingest import Pace
 from app.monitor.road import Road
 from app.monitor.senders import Finder, side_of
 from app.monitor.service import Service
-from app.wire.brisk import LARGEST
+from app.wire.brisk import BOUNDS, LARGEST, MOST_CELLS
 from app.wire.faults import check_row_count
 from app.wire.names import BATCH_ID_BYTES, lawful
 from app.wire.senders.calls import read_request
+from app.wire.senders.v2 import is_plain
 from app.wire.table import Table
 
 _LENGTH: Final = "inference-header-content-length"
 _LONGEST_HEAD: Final = 1 << 16
-_TEXTS: Final = b"BYTES"
 _DIGITS: Final = 12
 
 
@@ -74,8 +74,9 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
 def pace_of(service: Service, model: str, *, asked: Asked, headers: Mapping[str, str], body: bytes) -> Pace:
     """Tell whether a request holds numbers in binary that are read in no time, for a model at hand."""
     length = _number(headers, _LENGTH) or 0
-    told = 0 < length <= _LONGEST_HEAD and length < len(body) <= LARGEST and body.startswith(b"{")
-    plain = told and asked.model is None and _TEXTS not in body[:length]
+    if asked.model is not None or not (0 < length <= _LONGEST_HEAD and length < len(body) <= LARGEST):
+        return Pace.HARD
+    plain = is_plain(body[:length], len(body) - length, rows=BOUNDS.rows, cells=MOST_CELLS)
     return Pace.BRISK if plain and service.catalog.at_hand(model) else Pace.HARD
 
 

@@ -67,6 +67,17 @@ def requests() -> Iterator[tuple[str, bytes, int | None, Pace]]:
     yield "a length that lies", body, len(body) + 1, Pace.HARD
     texts = triton_body(tensor("x", np.array([b"1", b"2"], object), "BYTES"))
     yield "texts", *texts, Pace.HARD
+    escaped = texts[0].replace(b"BYTES", b"BY\\u0054ES")
+    yield "texts in disguise", escaped, (texts[1] or 0) + 5, Pace.HARD
+    flat = triton_body(tensor("x", NUMBERS[:, 0], "FP64"))[0]
+    nothing = flat.replace(
+        b'"inputs":[', b'"inputs":[{"name":"y","shape":[3,0],"datatype":"FP64","parameters":{"binary_data_size":0}},'
+    )
+    yield "a tensor of nothing", nothing, len(nothing) - NUMBERS[:, 0].nbytes, Pace.HARD
+    many = np.zeros((1 << 15, 2), np.uint8)
+    yield "many rows", *triton_body(tensor("both", many, "UINT8")), Pace.HARD
+    plain = triton_body(tensor("x", NUMBERS[:, 0], "FP64", binary=False))[0]
+    yield "JSON under a length that lies", plain, 9, Pace.HARD
 
 
 @pytest.mark.parametrize(
@@ -83,6 +94,15 @@ def test_numbers_in_binary_need_no_thread(numeric: Desk, body: bytes, length: in
     assert {**receipt, "batch_id": "b", "received_at": None} == {**same, "received_at": None}
     _, again = counted(numeric, body, length, batch="a", pace=where)
     assert again == receipt | {"duplicate": True}
+
+
+def test_numbers_of_categories_are_spelled_in_a_thread(desk: Desk) -> None:
+    """Many numbers that stand for categories are no quick work."""
+    desk.configure(window="1h", features={"c": {"kind": "categorical"}})
+    desk.reference(desk.write("c\n1\n2\n"))
+    for rows, met in ((100, ["commit"]), (10_000, ["thread", "commit"])):
+        body, length = triton_body(tensor("c", np.arange(rows, dtype=np.int64), "INT64"))
+        assert counted(desk, body, length, batch=str(rows), pace=Pace.BRISK)[0] == met
 
 
 def test_a_model_that_is_not_at_hand(numeric: Desk) -> None:

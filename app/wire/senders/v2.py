@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Final
+
+import orjson
 
 from app.errors import BadRequest
 from app.wire.faults import check_names, undecodable
 from app.wire.jsontext import BLANKS, load_json
-from app.wire.senders.tensors import Tensor
+from app.wire.senders.tensors import MAX_DEPTH, TYPES, Tensor
 
 BINARY: Final = "binary_data_size"
 _TENSOR: Final = frozenset({"name", "shape", "datatype"})
@@ -34,6 +37,29 @@ def _announced(document: Any) -> int:
     tensors = [one for key in ("inputs", "outputs") if isinstance(document.get(key), list) for one in document[key]]
     held = [one["parameters"] for one in tensors if isinstance(one, dict) and isinstance(one.get("parameters"), dict)]
     return sum(size for one in held if type(size := one.get(BINARY)) is int)
+
+
+def is_plain(head: bytes, tail: int, *, rows: int, cells: int) -> bool:
+    """Tell whether a head describes nothing but tensors of numbers that are `tail` bytes behind it, within bounds."""
+    try:
+        document = orjson.loads(head)
+    except ValueError:
+        return False
+    described = document.get("inputs") if isinstance(document, dict) else None
+    if not isinstance(described, list):
+        return False
+    size = values = 0
+    for one in described:
+        match one:
+            case {"datatype": str(kind), "shape": [int(count), *sides], "parameters": {"binary_data_size": int(part)}}:
+                width = prod(sides) if len(sides) < MAX_DEPTH and all(type(side) is int for side in sides) else 0
+            case _:
+                return False
+        if "data" in one or kind not in TYPES or not 0 < count <= rows or not 0 < width <= cells or part < 0:
+            return False
+        size += part
+        values += count * width
+    return size == tail and values <= cells
 
 
 def _end(body: bytes) -> int | None:
