@@ -36,4 +36,5 @@ class Matrix(Mapping[str, RawColumn]):
         """The columns, if they hold numbers."""
         if self._values.dtype.kind not in NUMBERS:
             return None
-        return Block(self._places, np.ascontiguousarray(self._values, np.float64))
+        with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+            return Block(self._places, np.ascontiguousarray(self._values, np.float64))

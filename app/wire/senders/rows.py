@@ -40,15 +40,19 @@ def by_name(row: Any, side: Side) -> Any:
     """
     if isinstance(row, list):
         return dict(zip(side.ordered, row, strict=True)) if len(row) == len(side.ordered) else row
-    if not isinstance(row, dict):
+    if not isinstance(row, dict) or list not in map(type, row.values()):
         return row
-    left = [name for name in side.ordered if name not in row]
+    widest = max(len(value) for value in row.values() if isinstance(value, list))
+    # Fewer values than features are worth no look at all features, in each of many rows.
+    left = [name for name in side.ordered if name not in row] if widest + len(row) > len(side.ordered) else []
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, list) and name not in side.known and len(value) == len(left):
+        if isinstance(value, list) and len(value) == 1:
+            found[name] = value[0]
+        elif isinstance(value, list) and name not in side.known and len(value) == len(left):
             found |= zip(left, value, strict=True)
         else:
-            found[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
+            found[name] = value
     return found
 
 

@@ -114,7 +114,7 @@ def _two_deep(array: list[Any], width: int) -> list[Any]:
 def _parts(data: dict[str, Any], names: list[str] | None) -> list[Part] | None:
     """Read the columns of a tensor; None when the data hold none."""
     match data:
-        case {"tftensor": tensor}:
+        case {"tftensor": dict(tensor)}:
             part = tensor_of(tensor).part()
         case {"tensor": {"shape": list(shape), "values": list(values)}} if all(type(side) is int for side in shape):
             part = Tensor("", "", tuple(shape), values).part()

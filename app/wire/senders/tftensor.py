@@ -25,10 +25,8 @@ VALUES: Final = ("doubleVal", "floatVal", "intVal", "int64Val", "uint32Val", "ui
 TEXTS: Final = "stringVal"
 
 
-def tensor_of(value: object) -> Tensor:
+def tensor_of(value: dict[str, Any]) -> Tensor:
     """Read a tensor: values by their type or the bytes of all; integers of 64 bits may be text, texts are base64."""
-    if not isinstance(value, dict):
-        raise undecodable("a tftensor is an object")
     shape = _shape(value.get("tensorShape"))
     content = value.get("tensorContent")
     if isinstance(content, str) and content:
@@ -44,7 +42,7 @@ def tensor_of(value: object) -> Tensor:
 def _shape(shape: Any) -> tuple[int, ...]:
     try:
         return tuple(int(dim["size"]) for dim in shape.get("dim", [])) if isinstance(shape, dict) else ()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         raise undecodable("the shape of a tftensor is a list of sizes") from None
 
 

@@ -101,6 +101,7 @@ def test_another_width(rows: list[object]) -> None:
     [5, "x", None, {}, {"instances": 5}, {"instances": "abc"}, {"dataframe_split": [1]}, {"data": {"tensor": {}}},
          {"data": {"tftensor": 3}}, {"data": {"tftensor": {"tensorShape": {}}}},
          {"data": {"tftensor": {"tensorShape": {"dim": [{}]}, "intVal": [1]}}},
+         {"data": {"tftensor": {"tensorShape": {"dim": [{"size": float("inf")}]}, "intVal": [1]}}},
          {"data": {"tftensor": {"dtype": "DT_FLOAT", "tensorContent": "!"}}},
      {"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, {"binData": "AA=="}, {"age": 1}],
 )  # fmt: skip
@@ -217,6 +218,7 @@ def test_answers_stay_with_their_rows() -> None:
         ({"instances": [{"x": [1, 2, "a"]}, {"x": [3, 4, "b"]}]}, [[1.0, 3.0], [2.0, 4.0], ["a", "b"]]),
         ({"instances": [{"x": [1, 2], "city": "a"}]}, [[1.0], [2.0], ["a"]]),
         ({"instances": [{"age": [1, 2], "city": "a"}]}, [["invalid"], [None], ["a"]]),
+        ({"instances": [{"age": 1, "income": 2, "tag": [7]}]}, [[1.0], [2.0], [None]]),
         (
             {
                 "data": {
