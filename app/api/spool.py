@@ -33,6 +33,7 @@ class Spool:
         """Keep files in a folder, none of them larger than `limit` bytes."""
         self._folder = folder
         self._limit = limit
+        self._early = False
         self._worked = asyncio.Lock()
         self._complete = asyncio.Lock()
 
@@ -54,7 +55,8 @@ class Spool:
             try:
                 async for size in self._written(request, file):
                     arriving.grown(size)
-                    if working is None and size >= BEGINNING and not self._worked.locked():
+                    if working is None and size >= BEGINNING and not (self._early or self._worked.locked()):
+                        self._early = True
                         working = asyncio.create_task(self._begun(work, path, arriving))
             except BaseException:
                 arriving.broken(BadRequest("undecodable", "the body ended early"))
@@ -67,8 +69,11 @@ class Spool:
             return await (working or self._ended(work, path, arriving))
 
     async def _begun(self, work: Callable[[Path, Arriving], Made], path: Path, arriving: Arriving) -> Made:
-        async with self._worked:
-            return await run_in_threadpool(work, path, arriving)
+        try:
+            async with self._worked:
+                return await run_in_threadpool(work, path, arriving)
+        finally:
+            self._early = False
 
     async def _ended(self, work: Callable[[Path, Arriving], Made], path: Path, arriving: Arriving) -> Made:
         async with self._complete:

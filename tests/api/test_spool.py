@@ -180,3 +180,20 @@ def test_large_uploads_are_worked_on_one_by_one(tmp_path: Path) -> None:
 
     assert asyncio.run(all_of_them()) == [1] * 4
     assert most == [1]
+
+
+def test_two_that_grow_large_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them begins early; the other is not tied to it, and waits no longer than told once it is complete."""
+    monkeypatch.setattr(door, "PATIENCE_S", 0.1)
+    quick = threading.Event()
+
+    async def both() -> list[int]:
+        spool = Spool(tmp_path, limit=1 << 30)
+        slow = asyncio.create_task(spool.use(request(held(quick)), whole))
+        other = asyncio.create_task(spool.use(request(given(HALF, b"1")), whole))
+        assert await asyncio.wait_for(other, PATIENCE_S) == BEGINNING + 1
+        assert not slow.done()
+        quick.set()
+        return [await slow, other.result()]
+
+    assert asyncio.run(both()) == [2 * BEGINNING, BEGINNING + 1]
