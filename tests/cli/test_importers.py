@@ -3,6 +3,7 @@
 import base64
 import csv
 import datetime as dt
+import gzip
 import json
 import subprocess
 import time
@@ -276,9 +277,26 @@ def test_folders_of_rows(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"x,c\n{name[4]},a\n")
     for name in ("_SUCCESS", ".part.csv.crc", "README.md", "LICENSE"):
         (tmp_path / name).write_text("x")
+    (tmp_path / "manifest").write_text('{"entries":[]}')
     lines(tmp_path / "export-000000000000", [{"x": 1}, {"x": 2}])
     assert [one.name for one in files_of([tmp_path])] == ["part-0.csv", "part-0.csv", "export-000000000000"]
     assert len({one.id for one in made([tmp_path])}) == 3
+
+
+def test_halves_of_other_files_stay(tmp_path: Path) -> None:
+    """A file of halves that is cut short costs those of no other file."""
+    halves = [
+        {"id": "1", "reqType": f"x.{kind}", "bytes": b64(body)}
+        for kind, body in (("request", '{"instances":[[1,"a"]]}'), ("response", '{"predictions":[2]}'))
+    ]
+    lines(tmp_path / "a.jsonl", halves[:1])
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(json.dumps(halves[0]).encode())[:-9])
+    lines(tmp_path / "c.jsonl", halves[1:])
+    told: list[str] = []
+    files, schema = files_of([tmp_path]), lambda: Schema.of(MODEL)
+    found = parcels(files, Form.KSERVE_BLOB, schema, read=lambda _: None, failed=lambda file, _: told.append(file.name))
+    assert [rows(one) for one in found] == [[{"x": 1, "c": "a", "score": 2}]]
+    assert told == ["b.jsonl.gz"]
 
 
 def test_halves_by_file_name(tmp_path: Path) -> None:

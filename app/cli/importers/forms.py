@@ -8,10 +8,11 @@ from typing import Final
 
 from app.cli import parcels as plain
 from app.cli.importers import kserve, requests, sagemaker
-from app.cli.importers.records import names_of
+from app.cli.importers.records import Failed, names_of, readable
 from app.cli.importers.schema import Schema
 from app.cli.parcels import Parcel, Read
-from app.errors import BadRequest, Problem, Refused, TooLarge, UnsupportedType
+from app.errors import Problem
+from app.wire.decode import Format
 from app.wire.sources import PACKED, SUFFIXES
 from app.wire.stream import RowsFile
 
@@ -56,10 +57,9 @@ def _is_data(file: Path, folder: Path) -> bool:
 def _tells(file: Path) -> bool:
     """Tell whether the bytes of a file without a suffix, as BigQuery exports them, say what rows it holds."""
     try:
-        RowsFile(file).format()
-    except Problem:
+        return RowsFile(file).format() is not Format.JSON
+    except (OSError, Problem):
         return False
-    return True
 
 
 def form_of(file: Path) -> Form:
@@ -74,7 +74,7 @@ def parcels(
     schema: Callable[[], Schema],
     *,
     read: Read,
-    failed: Callable[[Path, Problem], None] | None = None,
+    failed: Failed | None = None,
 ) -> Iterator[Parcel]:
     """Make batches of files; `schema` is asked for if it is needed, `read` hears how many bytes are behind.
 
@@ -89,17 +89,10 @@ def parcels(
             pairs.append(file)
             continue
         made = _of_file(file, found, schema, read=partial(kserve.onwards, read, done))
-        yield from made if failed is None else _readable(made, partial(failed, file))
+        yield from readable(made, file, failed=failed)
         done += file.stat().st_size
     if pairs:
-        yield from kserve.parcels(pairs, schema(), read=partial(kserve.onwards, read, done))
-
-
-def _readable(made: Iterator[Parcel], failed: Callable[[Problem], None]) -> Iterator[Parcel]:
-    try:
-        yield from made
-    except (BadRequest, Refused, TooLarge, UnsupportedType) as problem:
-        failed(problem)
+        yield from kserve.parcels(pairs, schema(), read=partial(kserve.onwards, read, done), failed=failed)
 
 
 def _of_file(file: Path, form: Form, schema: Callable[[], Schema], *, read: Read) -> Iterator[Parcel]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app.cli.importers.bodies import decoded
 from app.cli.importers.calls import Call, rows_of
-from app.cli.importers.records import records
+from app.cli.importers.records import Failed, readable, records
 from app.cli.importers.schema import Schema
 from app.cli.parcels import Parcel, Read
 from app.errors import BadRequest
@@ -51,11 +51,12 @@ class Waiting:
         return half
 
 
-def parcels(paths: Sequence[Path], schema: Schema, *, read: Read) -> Iterator[Parcel]:
+def parcels(paths: Sequence[Path], schema: Schema, *, read: Read, failed: Failed | None = None) -> Iterator[Parcel]:
     """Make a batch of every call, named by the file, place and bytes of its request."""
     waiting, done = Waiting(), 0
     for path in sorted(paths):
-        for number, record in enumerate(records(path, read=partial(onwards, read, done))):
+        found = readable(records(path, read=partial(onwards, read, done)), path, failed=failed)
+        for number, record in enumerate(found):
             yield from _met(waiting, _half(path, number, record), _key(path, record), schema)
         done += path.stat().st_size
         while waiting.bytes > WAITING_BYTES:

@@ -1,19 +1,21 @@
 """The records of a file, one object each, whatever the file's format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
 from app.cli.parcels import Read
-from app.errors import Problem
+from app.errors import BadRequest, Problem, Refused, TooLarge, UnsupportedType
 from app.wire.decode import Format, decode
 from app.wire.sources import Plain
 from app.wire.stream import RowsFile
 from app.wire.table import RawColumn, Table
 
 Record = dict[str, Any]
+Item = TypeVar("Item")
+Failed = Callable[[Path, Problem], None]
 ROWS: Final = 1_000
 """Records of a table that are made into objects at a time."""
 
@@ -39,6 +41,16 @@ def records(path: Path, *, read: Read) -> Iterator[Record]:
         for start in range(0, table.rows, ROWS):
             values = [_part(column, start) for column in columns]
             yield from (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+
+
+def readable(items: Iterator[Item], path: Path, *, failed: Failed | None) -> Iterator[Item]:
+    """Give what is made of a file as far as it can be read, and tell `failed`, if somebody listens, why no further."""
+    try:
+        yield from items
+    except (BadRequest, Refused, TooLarge, UnsupportedType) as problem:
+        if failed is None:
+            raise
+        failed(path, problem)
 
 
 def names_of(path: Path) -> frozenset[str]:
