@@ -4,8 +4,6 @@ The forms are those of the CloudEvents HTTP binding, version 1.0.2: attributes i
 object (structured) or an array of them (batch).
 """
 
-import base64
-import binascii
 import contextlib
 import json
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from urllib.parse import unquote
 from app.errors import BadRequest
 from app.wire.faults import check_names, undecodable
 from app.wire.jsontext import load_json
+from app.wire.octets import unbase64
 from app.wire.senders.calls import GRPC
 from app.wire.senders.seldon import puid_of
 
@@ -120,16 +119,9 @@ def _structured(value: Any) -> Event:
 
 def _data(value: dict[str, Any]) -> bytes:
     if value.get("data_base64") is not None:
-        return _unbase64(value["data_base64"])
+        return unbase64(value["data_base64"])
     data = value.get("data")
     return data.encode("utf-8", "replace") if isinstance(data, str) else json.dumps(data).encode()
-
-
-def _unbase64(text: object) -> bytes:
-    try:
-        return base64.b64decode(text if isinstance(text, str) else "!", validate=True)
-    except (binascii.Error, ValueError):
-        raise undecodable("the data are no base64") from None
 
 
 def _event(attributes: dict[str, str], content_type: str, body: bytes) -> Event:
@@ -190,6 +182,6 @@ def _modelmesh(value: dict[str, Any]) -> Event:
         time="",
         content_type=GRPC,
         header_length=None,
-        body=_unbase64(value.get("data")),
+        body=unbase64(value.get("data")),
         failed=kind == Half.RESPONSE and value.get("status") not in {None, "", "OK"},
     )

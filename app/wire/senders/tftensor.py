@@ -1,10 +1,9 @@
 """TensorProto of TensorFlow, as JSON writes it (tensorflow/core/framework/tensor.proto)."""
 
-import base64
-import binascii
 from typing import Any, Final
 
 from app.wire.faults import undecodable
+from app.wire.octets import unbase64
 from app.wire.senders.tensors import Tensor
 
 TYPES: Final = {
@@ -30,9 +29,9 @@ def tensor_of(value: dict[str, Any]) -> Tensor:
     shape = _shape(value.get("tensorShape"))
     content = value.get("tensorContent")
     if isinstance(content, str) and content:
-        return Tensor("", TYPES.get(str(value.get("dtype")), ""), shape, memoryview(_octets(content)))
+        return Tensor("", TYPES.get(str(value.get("dtype")), ""), shape, memoryview(unbase64(content)))
     if isinstance(value.get(TEXTS), list):
-        return Tensor("", "BYTES", shape, [_octets(text).decode("utf-8", "replace") for text in value[TEXTS]])
+        return Tensor("", "BYTES", shape, [unbase64(text).decode("utf-8", "replace") for text in value[TEXTS]])
     held = next((value[name] for name in VALUES if isinstance(value.get(name), list)), None)
     if held is None:
         raise undecodable("a tftensor holds values or their bytes")
@@ -44,10 +43,3 @@ def _shape(shape: Any) -> tuple[int, ...]:
         return tuple(int(dim["size"]) for dim in shape.get("dim", [])) if isinstance(shape, dict) else ()
     except (KeyError, OverflowError, TypeError, ValueError):
         raise undecodable("the shape of a tftensor is a list of sizes") from None
-
-
-def _octets(text: Any) -> bytes:
-    try:
-        return base64.b64decode(text if isinstance(text, str) else "!", validate=True)
-    except (binascii.Error, ValueError):
-        raise undecodable("bytes of a tftensor are base64") from None
