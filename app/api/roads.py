@@ -4,6 +4,7 @@ import asyncio
 import threading
 import uuid
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
@@ -22,10 +23,7 @@ from app.storage.ledger import Outcome
 
 async def batch(service: Service, model: str, *, envelope: Envelope, body: bytes) -> dict[str, Any]:
     """Record a body of rows; gives the receipt."""
-    pace = ingest.pace_of(service, model, envelope=envelope, body=body)
-    if pace is Pace.BRISK:
-        await alone()
-        pace = ingest.pace_of(service, model, envelope=envelope, body=body)  # of the model as it is known by now
+    pace = await decided(partial(ingest.pace_of, service, model, envelope=envelope, body=body))
     return await walk(ingest.batch(service, model, envelope=envelope, body=body, pace=pace), away=pace is Pace.HARD)
 
 
@@ -42,10 +40,7 @@ async def mirrored(
 ) -> dict[str, Any]:
     """Record the rows of a mirrored request; gives the receipt."""
     headers, batch_id = request.headers, mirror.batch_id_of(request.headers) or uuid.uuid4().hex
-    pace = mirror.pace_of(service, model, asked=asked, headers=headers, body=body)
-    if pace is Pace.BRISK:
-        await alone()
-        pace = mirror.pace_of(service, model, asked=asked, headers=headers, body=body)
+    pace = await decided(partial(mirror.pace_of, service, model, asked=asked, headers=headers, body=body))
     road = mirror.road(service, model, kind=kind, batch_id=batch_id, asked=asked, headers=headers, body=body, pace=pace)
     return await walk(road, away=pace is Pace.HARD)
 
@@ -62,6 +57,15 @@ async def walk(road: Road, *, away: bool) -> dict[str, Any]:
             found = None if met is None else await _settled(met)
     finally:
         road.close()
+
+
+async def decided(pace_of: Callable[[], Pace]) -> Pace:
+    """Tell where a road begins, one that takes some time only in a turn of its own."""
+    pace = pace_of()
+    if pace is Pace.BRISK:
+        await alone()
+        pace = pace_of()  # of the model as it is known by now
+    return pace
 
 
 async def alone() -> None:
