@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final
 
-from app.errors import BadRequest, NotFound, Problem, Unavailable
+from app.errors import BadRequest, NotFound, Problem, Unavailable, UnsupportedType
 from app.monitor import prebinned, record, samples
 from app.monitor.burden import Free
 from app.monitor.opening import known_of
@@ -18,7 +18,7 @@ from app.monitor.service import Service
 from app.storage import ledger
 from app.wire.brisk import may_be_brisk
 from app.wire.decode import Format, known_format
-from app.wire.inflate import inflate
+from app.wire.inflate import inflate, misnamed
 
 LIGHT_BYTES: Final = 2**15
 LIGHT_STARTS: Final = (b"{", b"[")
@@ -85,7 +85,9 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, pace
     try:
         watched = service.catalog.watched(model)
         with unpacked(service, body, envelope.encoding, pace) as plain:
-            kind = known_format(plain, envelope.content_type, known=partial(known_of, watched))
+            # Who names an encoding wrongly is not believed what is in it: compressed bytes would pass for text.
+            hint = envelope.content_type if plain is not body or misnamed(envelope.encoding) is None else None
+            kind = known_format(plain, hint, known=partial(known_of, watched))
             parcel = Parcel(
                 envelope.id_of(plain),
                 plain,
@@ -144,11 +146,17 @@ def histograms(service: Service, model: str, *, envelope: Envelope, body: bytes,
 
 @contextmanager
 def unpacked(service: Service, body: bytes, encoding: str | None, pace: Pace) -> Iterator[bytes]:
-    """Decompress a body, a few at a time, and carry what it became."""
+    """Decompress a body, a few at a time, and carry what it became; an encoding that hides it is named."""
     with service.decodes if pace is Pace.HARD else _FREE:
         plain = inflate(body, encoding, limit=service.policy.max_decoded_bytes)
     with service.burden.carrying(0 if plain is body else len(plain)):
-        yield plain
+        try:
+            yield plain
+        except UnsupportedType as problem:
+            said = misnamed(encoding) if plain is body else None
+            if said is None:
+                raise
+            raise UnsupportedType("unsupported-encoding", said) from problem
 
 
 def receipt(service: Service, model: str, batch_id: str) -> str:

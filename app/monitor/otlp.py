@@ -16,7 +16,7 @@ from app.monitor.service import Service
 from app.wire.bentoml import META, bento_of, strangers
 from app.wire.envelope import opened, relabelled
 from app.wire.faults import clip
-from app.wire.inflate import check_encoding, inflate_hinted
+from app.wire.inflate import inflate, misnamed
 from app.wire.jsonrows import table_of_rows
 from app.wire.names import lawful
 from app.wire.otlp import Logs, logs_of_protobuf
@@ -102,7 +102,7 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
     """Count the records of an export once; gives what became of them, after they are committed."""
     try:
         with service.decodes:
-            plain = inflate_hinted(body, told.encoding, limit=service.policy.max_decoded_bytes)
+            plain = inflate(body, told.encoding, limit=service.policy.max_decoded_bytes)
         with service.burden.carrying(0 if plain is body else len(plain)):
             return _exported(service, plain, told)
     except Problem as problem:
@@ -111,9 +111,10 @@ def export(service: Service, body: bytes, told: Export) -> Outcome:
         if watched is not None:
             said = "" if told.as_json is None else JSON if told.as_json else PROTOBUF
             samples.note(service, watched, problem, kind=OTLP, content_type=said, body=body)
-        if isinstance(problem, BadRequest):
-            check_encoding(told.encoding)
-        raise
+        hidden = misnamed(told.encoding) if isinstance(problem, BadRequest) else None
+        if hidden is None:
+            raise
+        raise BadRequest(problem.code, f"{problem.detail}; {hidden}") from problem
 
 
 def _exported(service: Service, plain: bytes, told: Export) -> Outcome:

@@ -78,11 +78,8 @@ def _whole(service: Service, one: Heard, parts: Sequence[Stored]) -> None:
 
 
 def _late(service: Service, one: Heard) -> None:
-    """Take a half whose call was counted without it: a truth is a row of its own, an answer comes to nothing."""
-    if one.event.half is Half.FEEDBACK:
-        _alone(service, one)
-    else:
-        service.instruments.count_unpaired(one.watched.model.name, one.event.half.value)
+    """Take a half whose call was counted without it: a truth is a row of its own, an answer is unpaired."""
+    _count(service, one.watched, Call.of([one.half]), unpaired=one.event.half is not Half.FEEDBACK)
 
 
 def finish(service: Service, watched: Watched, parts: Sequence[Stored]) -> None:

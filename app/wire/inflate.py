@@ -1,9 +1,9 @@
 """Compressed bodies, recognised by their first bytes and inflated within a bound.
 
-HTTP's `deflate` is the zlib format (RFC 9110, section 8.4.1.2), but some senders leave its frame away, and other bytes
-under that name are refused. Without the name it is zlib whose checksum holds. Snappy has neither magic bytes nor a
-checksum and is read under its name alone, as one block (google/snappy, format_description.txt): its length in seven
-bits a byte, then the data.
+What an encoding is called is a hint, which is taken when it helps. HTTP's `deflate` is the zlib format (RFC 9110,
+section 8.4.1.2), but some senders leave its frame away; without the name it is zlib whose checksum holds. Snappy has
+neither magic bytes nor a checksum and is read under its name alone, as one block (google/snappy,
+format_description.txt): its length in seven bits a byte, then the data.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import zstandard
 
-from app.errors import TooLarge, UnsupportedType
+from app.errors import TooLarge
 from app.wire.faults import clip, undecodable
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -21,7 +21,10 @@ ZLIB_MAGICS: Final = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
 DEFLATE: Final = frozenset({"deflate", "zlib"})
 SNAPPY: Final = "snappy"
 SNAPPY_LENGTH_BYTES: Final = 5
-ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"}) | DEFLATE
+MARKED: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"})
+"""Encodings whose bytes tell them."""
+SNAPPY_RATIO: Final = 32
+"""More than any block of snappy grows: an element of three bytes stands for at most 64."""
 GZIP_STEP: Final = 1 << 16
 MEMBERS: Final = 64
 """Members or frames of one body: for each of gzip all that follows is copied."""
@@ -39,54 +42,37 @@ class _Inflater(Protocol):
 
 
 def inflate(body: bytes, encoding: str | None, *, limit: int) -> bytes:
-    """Give the decompressed body; its bytes decide, `encoding` is only checked for being known."""
-    if _word(encoding) == SNAPPY:
-        return _snappy(body, limit)
-    check_encoding(encoding)
-    return _opened(body, limit, deflated=_word(encoding) in DEFLATE)
-
-
-def inflate_hinted(body: bytes, encoding: str | None, *, limit: int) -> bytes:
-    """Give the decompressed body of a sender whose word for it is a hint, which is taken if it helps."""
-    if _word(encoding) == SNAPPY:
-        try:
-            return _snappy(body, limit)
-        except UnsupportedType:
-            pass
-    return _opened(body, limit, deflated=False)
-
-
-def _opened(body: bytes, limit: int, *, deflated: bool) -> bytes:
-    if deflated:
-        body = _deflated(body, limit)
-    elif body.startswith(GZIP_MAGIC):
-        body = _gzip(body, limit)
-    elif body.startswith(ZSTD_MAGIC):
-        body = _zstd(body, limit)
-    elif body.startswith(ZLIB_MAGICS):
-        plain = _inflated(body, zlib.MAX_WBITS, limit)
-        body = body if plain is None else plain
-    if len(body) > limit:
+    """Give the decompressed body, or the body itself when neither its bytes nor `encoding` tell how to."""
+    word = _word(encoding)
+    plain = _snappy(body, limit) if word == SNAPPY else _deflated(body, limit) if word in DEFLATE else None
+    if plain is None:
+        plain = _told_by_bytes(body, limit)
+    if len(plain) > limit:
         raise too_large(limit)
-    return body
+    return plain
 
 
-def check_encoding(encoding: str | None) -> None:
-    """Refuse a Content-Encoding that is not spoken here, and snappy, of which only what it packs can be told."""
-    declared = _word(encoding)
-    if declared == SNAPPY:
-        raise _other_bytes(SNAPPY)
-    if declared not in ENCODINGS:
-        shown = clip(ascii(declared))
-        raise UnsupportedType("unsupported-encoding", f"Content-Encoding {shown} is not gzip, zstd, deflate or snappy")
+def _told_by_bytes(body: bytes, limit: int) -> bytes:
+    if body.startswith(GZIP_MAGIC):
+        return _gzip(body, limit)
+    if body.startswith(ZSTD_MAGIC):
+        return _zstd(body, limit)
+    plain = _inflated(body, zlib.MAX_WBITS, limit) if body.startswith(ZLIB_MAGICS) else None
+    return body if plain is None else plain
+
+
+def misnamed(encoding: str | None) -> str | None:
+    """Say why a body that was not decompressed may be unreadable; None when its bytes would have told."""
+    word = _word(encoding)
+    if word in MARKED:
+        return None
+    if word == SNAPPY or word in DEFLATE:
+        return f"Content-Encoding {word} is not what the bytes are"
+    return f"Content-Encoding {clip(ascii(word))} is not gzip, zstd, deflate or snappy"
 
 
 def _word(encoding: str | None) -> str:
     return (encoding or "").strip().lower()
-
-
-def _other_bytes(word: str) -> UnsupportedType:
-    return UnsupportedType("unsupported-encoding", f"Content-Encoding {word} is not what the bytes are")
 
 
 def too_large(limit: int) -> TooLarge:
@@ -113,20 +99,18 @@ def _gzip(body: bytes, limit: int) -> bytes:
     return _whole(inflater, parts[0] if len(parts) == 1 else b"".join(parts), name="gzip")
 
 
-def _deflated(body: bytes, limit: int) -> bytes:
-    """Read what is called deflate, with the frame of zlib or without."""
+def _deflated(body: bytes, limit: int) -> bytes | None:
+    """Read what is called deflate, with the frame of zlib or without; None when it is something else."""
     plain = _inflated(body, zlib.MAX_WBITS, limit)
     if plain is None:
         plain = _inflated(body, -zlib.MAX_WBITS, limit)
-    if plain is None and body.startswith(ZLIB_MAGICS):
+    if plain is None and body.startswith(ZLIB_MAGICS) and not body.isascii():
         raise undecodable("the deflate data are corrupt or cut short")
-    if plain is None:
-        raise _other_bytes("deflate")
     return plain
 
 
-def _snappy(body: bytes, limit: int) -> bytes:
-    """Read one block of snappy; its length is believed only within the limit."""
+def _snappy(body: bytes, limit: int) -> bytes | None:
+    """Read one block of snappy, whose length is believed only within the limit; None when it is something else."""
     import pyarrow as pa  # noqa: PLC0415 - only few senders speak it
 
     length = 0
@@ -134,12 +118,14 @@ def _snappy(body: bytes, limit: int) -> bytes:
         length |= (octet & 0x7F) << 7 * place
         if octet < 1 << 7:
             break
+    if length > SNAPPY_RATIO * len(body):
+        return None
     if length > limit:
         raise too_large(limit)
     try:
         return bytes(pa.Codec(SNAPPY).decompress(body, decompressed_size=length, asbytes=True))
     except (OSError, ValueError):
-        raise _other_bytes(SNAPPY) from None
+        return None
 
 
 def is_zlib(head: bytes, *, whole: bool) -> bool:

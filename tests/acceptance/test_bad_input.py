@@ -2,10 +2,12 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
+import pyarrow as pa
 import pytest
+import zstandard
 
 from acceptance import bodies
 from acceptance.bodies import ARROW, CSV, JSON, NDJSON, PARQUET
@@ -106,11 +108,13 @@ def test_wrong_content_type_for_a_new_model(world: World) -> None:
     assert problem(world.model().batch(b"<rows/>", "application/xml"), 415)["retryable"] is False
 
 
-@pytest.mark.parametrize("encoding", ["br", "deflate", "nonsense"])
+@pytest.mark.parametrize("encoding", ["br", "deflate", "snappy", "gzip, gzip", "nonsense"])
 def test_wrong_encoding(model: Model, encoding: str) -> None:
-    """An encoding that is not spoken here is 415."""
-    headers = {"Content-Type": JSON, "Content-Encoding": encoding}
-    problem(model.client.put(f"{model.path}/batches/e", content=b'{"rows": []}', headers=headers), 415)
+    """A body in an encoding that is not spoken here is 415, whatever rows it is said to hold."""
+    for content_type in (JSON, NDJSON, CSV, PARQUET, ARROW, "text/plain", ""):
+        headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+        answer = model.client.put(f"{model.path}/batches/e", content=BROTLI, headers=headers)
+        assert encoding in problem(answer, 415, "unsupported-encoding")["detail"]
 
 
 def test_bytes_decide(model: Model) -> None:
@@ -129,7 +133,8 @@ TRUE: Final = {
     "arrow": bodies.as_arrow([{"timestamp": 0, "x": 3.0}]),
     "parquet": bodies.as_parquet([{"timestamp": 0, "x": 3.0}]),
 }
-SQUEEZES: Final = (bytes, gzip.compress, zlib.compress)
+BROTLI: Final = bytes(pa.Codec("brotli").compress(GOOD, asbytes=True))
+SQUEEZES: Final[tuple[Callable[[bytes], bytes], ...]] = (bytes, gzip.compress, zlib.compress, zstandard.compress)
 
 
 @pytest.mark.parametrize("name", TRUE)
@@ -143,6 +148,22 @@ def test_lies_about_what_it_is(model: Model, name: str) -> None:
         receipt = good(model.client.put(path, content=squeeze(TRUE[name]), headers=headers))
         assert (receipt["rows"]["received"], receipt["rows"]["rejected"]) == (rows, 0), content_type
         assert receipt["ignored_features"]["count"] == 0
+
+
+MISNAMED: Final = ("br", "deflate", "snappy", "utf-8", "none", "identity, gzip", "gzip, gzip", "aws-chunked", "7bit")
+
+
+@pytest.mark.parametrize("encoding", MISNAMED)
+def test_lies_about_how_it_is_packed(model: Model, encoding: str) -> None:
+    """Rows are counted as what they are, in whatever they are packed, whatever that is called."""
+    for name, body in TRUE.items():
+        rows = 3 if name == "lines" else 2 if name == "columns" else 1
+        for n, squeeze in enumerate(SQUEEZES):
+            headers = {"Content-Type": LIES[n], "Content-Encoding": encoding}
+            path = f"{model.path}/batches/{name}-{n}"
+            receipt = good(model.client.put(path, content=squeeze(body), headers=headers))
+            assert (receipt["rows"]["received"], receipt["rows"]["rejected"]) == (rows, 0), (name, n)
+            assert receipt["ignored_features"]["count"] == 0
 
 
 def test_batch_id_reused(model: Model) -> None:

@@ -226,11 +226,11 @@ def test_undecodable(model: Watched, body: bytes, headers: dict[str, str]) -> No
 
 
 def test_an_encoding_that_nobody_speaks(model: Watched) -> None:
-    """A body that cannot be read for its encoding is 415 and says so."""
+    """A body that cannot be read for its encoding is 400 and says so."""
     answer = model.call(
         "POST", "/v1/logs", content=b"\xff\x06\0\0sNaPpY", headers=PROTOBUF | {"Content-Encoding": "snappy"}
     )
-    assert answer.status_code == 415
+    assert answer.status_code == 400
     assert "snappy" in Status.FromString(answer.content).message
 
 

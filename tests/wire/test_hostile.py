@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from app.errors import BadRequest, Problem, Refused, TooLarge, UnsupportedType
+from app.errors import BadRequest, Problem, Refused, TooLarge
 from app.wire.decode import decode
-from app.wire.inflate import inflate
+from app.wire.inflate import inflate, misnamed
 from app.wire.jsontext import load_json
 from app.wire.values import categorical, numeric
 from wire import writers
@@ -117,14 +117,14 @@ def test_deflate() -> None:
 
 
 def test_damaged_deflate() -> None:
-    """What is called deflate is refused when it is cut short, damaged or something else, and when it is too large."""
+    """What is called deflate is refused when cut short, damaged or too large, and left alone when something else."""
     packed = zlib.compress(random.Random(1).randbytes(5000))
     for damaged in (packed[:-1], packed[:20], packed + b"x", packed * 2, packed[:-1] + bytes([packed[-1] ^ 1])):
         with pytest.raises(BadRequest):
             inflate(damaged, "deflate", limit=LIMIT)
-    for other in (b"{}", b"", b'{"rows": []}', b"x,y\n1,2\n", gzip.compress(b"{}"), bytes(1000)):
-        with pytest.raises(UnsupportedType):
-            inflate(other, "deflate", limit=LIMIT)
+    for other in (b"{}", b"", b'{"rows": []}', b"x,y\n1,2\n", b"x^2,y\n1,2\n", bytes(1000)):
+        assert inflate(other, "deflate", limit=LIMIT) is other
+        assert inflate(gzip.compress(other), "deflate", limit=LIMIT) == other
     packer = zlib.compressobj(9, wbits=-15)
     bombs = ((zlib.compress(bytes(1 << 28), 9), None), (packer.compress(bytes(1 << 28)) + packer.flush(), "deflate"))
     before = resident()
@@ -135,26 +135,25 @@ def test_damaged_deflate() -> None:
 
 
 def test_snappy() -> None:
-    """What is called snappy is read as Fluent Bit and Vector write it, without frames; other bytes are refused."""
+    """What is called snappy is read as Fluent Bit and Vector write it, without frames; other bytes are left alone."""
     plain, codec = b'[{"age":41.5}]' * 1000, pa.Codec("snappy")
     packed = codec.compress(plain, asbytes=True)
     assert inflate(packed, "snappy", limit=LIMIT) == plain
     assert inflate(codec.compress(b"", asbytes=True), " Snappy", limit=LIMIT) == b""
-    for other in (packed[:-1], packed + b"x", plain, b"", b"\xff\x06\0\0sNaPpY", gzip.compress(b"{}")):
-        with pytest.raises(UnsupportedType):
-            inflate(other, "snappy", limit=LIMIT)
+    overlong = b"\xff\xff\xff\xff\x0f" + packed
+    for other in (packed[:-1], packed + b"x", plain, b"", b"\xff\x06\0\0sNaPpY", overlong):
+        assert inflate(other, "snappy", limit=LIMIT) is other
+    assert inflate(gzip.compress(b"{}"), "snappy", limit=LIMIT) == b"{}"
     with pytest.raises(TooLarge):
         inflate(codec.compress(bytes(LIMIT + 1), asbytes=True), "snappy", limit=LIMIT)
-    with pytest.raises(TooLarge):
-        inflate(b"\xff\xff\xff\xff\x0f" + packed, "snappy", limit=LIMIT)
 
 
 @pytest.mark.parametrize("encoding", ["br", "compress", "gzip, gzip", "gzip,zstd", "\u202e" * 500])
 def test_unknown_encodings(encoding: str) -> None:
-    """Other encodings, and more than one, are not spoken here."""
-    with pytest.raises(UnsupportedType) as refusal:
-        inflate(b"x", encoding, limit=LIMIT)
-    assert len(refusal.value.detail) < 250
+    """Other encodings, and more than one, are hints of no use: the bytes decide, and what is said of them is short."""
+    for squeeze in (bytes, gzip.compress, zstandard.compress, zlib.compress):
+        assert inflate(squeeze(b"[]"), encoding, limit=LIMIT) == b"[]"
+    assert len(misnamed(encoding) or "") in range(1, 250)
 
 
 def gzip_bomb() -> bytes:
