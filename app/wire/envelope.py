@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
+from app.drift.columns import Block
 from app.wire.cells import Cells
 from app.wire.jsonrows import RowColumns
+from app.wire.objects import table_of_objects, values
 from app.wire.table import RawColumn, Table
 from app.wire.times import READ, instants
 from app.wire.wrapping import DATE, STAMP, Opening, Row, mapped, unwrapped
@@ -21,20 +25,50 @@ def opened(table: Table, opening: Opening, *, logged: bool = True) -> Table:
 
     In a log, a date is the time of rows that have none, and a lone prediction the model's only one.
     """
+    if not isinstance(table.columns, RowColumns) and any(key in table.columns for key in opening.keys):
+        table = table_of_objects(table)
+    outside: Mapping[str, RawColumn] = {}
     if isinstance(table.columns, RowColumns):
         table, outside = unwrapped(table, table.columns, opening)
-        if isinstance(table.columns, RowColumns) and _has_parts(table.columns):
-            table = mapped(table, table.columns, lambda row, _: _unfolded(row))
-        if outside:
-            made = {name: _filled(table.columns.get(name), column) for name, column in outside.items()}
-            table = replace(table, columns=_Named(table.columns, made=made, hidden=set()))
-        return _named(table, opening, logged=logged)
-    return table
+    table = _lifted(table)
+    if outside:
+        made = {name: _filled(table.columns.get(name), column) for name, column in outside.items()}
+        table = replace(table, columns=_Named(table.columns, made=made, hidden=set()))
+    return _named(table, opening, logged=logged)
 
 
-def _has_parts(columns: RowColumns) -> bool:
-    parts = [columns[name] for name in (FEATURES, PREDICTION) if name in columns]
-    return any(isinstance(value, dict) for part in parts if not isinstance(part, Cells) for value in part)
+def _lifted(table: Table) -> Table:
+    """Lift what stands in `features` and `prediction` up into the rows."""
+    columns = table.columns
+    parts = {name: columns[name] for name in (FEATURES, PREDICTION) if name in columns}
+    parts = {name: part for name, part in parts.items() if _holds_objects(part)}
+    if not parts:
+        return table
+    made = None if isinstance(columns, RowColumns) else _fields(columns, parts)
+    if made is not None:
+        return replace(table, columns=_Named(columns, made=made, hidden=set(parts)))
+    table = table if isinstance(columns, RowColumns) else table_of_objects(table)
+    return mapped(table, cast("RowColumns", table.columns), lambda row, _: _unfolded(row))
+
+
+def _holds_objects(part: RawColumn) -> bool:
+    if isinstance(part, list):
+        return any(isinstance(value, dict) for value in part)
+    return not isinstance(part, Cells) and (pa.types.is_struct(part.type) or pa.types.is_map(part.type))
+
+
+def _fields(columns: Mapping[str, RawColumn], parts: Mapping[str, RawColumn]) -> dict[str, RawColumn] | None:
+    """Give the fields of structs as columns; None where rows would have to choose between two values."""
+    made: dict[str, RawColumn] = {}
+    for part in parts.values():
+        if isinstance(part, list | Cells) or not pa.types.is_struct(part.type):
+            return None
+        fields = {part.type.field(n).name: column for n, column in enumerate(part.flatten())}
+        taken = made.keys() | columns.keys() - parts.keys()
+        if part.null_count and not taken.isdisjoint(fields):
+            return None
+        made |= fields
+    return made
 
 
 def _unfolded(row: Row) -> Row:
@@ -56,6 +90,15 @@ class _Named(Mapping[str, RawColumn]):
         self._columns = columns
         self._made = made
         self._names = dict.fromkeys([*(name for name in columns if name not in hidden), *made])
+
+    @property
+    def block(self) -> Block | None:
+        """The numbers among the columns that go by their own names."""
+        whole: Block | None = getattr(self._columns, "block", None)
+        if whole is None:
+            return None
+        own = self._names.keys() - self._made.keys()
+        return Block({name: place for name, place in whole.places.items() if name in own}, whole.values)
 
     def __getitem__(self, name: str) -> RawColumn:
         """Give one column."""
@@ -86,7 +129,9 @@ def _named(table: Table, opening: Opening, *, logged: bool) -> Table:
     hidden: set[str] = set()
     beside = _beside(columns, opening, logged=logged)
     if beside is not None:
-        times = _readable_dates(columns[DATE], table.rows) if beside == DATE else list(columns[beside])
+        times = values(columns[beside], text=table.text)
+        if beside == DATE:
+            times = _readable_dates(times, table.rows)
         made[opening.time_column] = _filled(columns.get(opening.time_column), times)
         hidden.add(beside)
     only = opening.prediction if logged and PREDICTION not in opening.features else None
@@ -106,7 +151,7 @@ def _beside(columns: Mapping[str, RawColumn], opening: Opening, *, logged: bool)
     return DATE if free else None
 
 
-def _readable_dates(dates: RawColumn, rows: int) -> list[Any]:
+def _readable_dates(dates: list[Any], rows: int) -> list[Any]:
     """Keep what can be read as a time since 2000; another date, say 20261120, is somebody's own column."""
     found = instants(dates, rows, receipt_us=0, naive="utc", zone=ZoneInfo("UTC"))
     recent = (found.state == READ) & (found.us >= OLDEST_US)
@@ -115,4 +160,6 @@ def _readable_dates(dates: RawColumn, rows: int) -> list[Any]:
 
 def _filled(own: RawColumn | None, others: RawColumn) -> RawColumn:
     """Fill what a column lacks from another one."""
-    return others if own is None else [other if one is None else one for one, other in zip(own, others, strict=True)]
+    if own is None:
+        return others
+    return [other if one is None else one for one, other in zip(values(own), values(others), strict=True)]

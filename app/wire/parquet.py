@@ -84,14 +84,28 @@ def _read(file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int, only: 
     """Read all rows; where values may be longer than what is stored of them, a few at a time."""
     step = _step(file, deltas, limit=limit // SHARE)
     if step is None:
-        return file.read(use_threads=False, columns=only)
+        parts = [file.read_row_groups(groups, use_threads=False, columns=only) for groups in _together(file)]
+        return pa.concat_tables(parts) if parts else file.read(use_threads=False, columns=only)
     held, batches = 0, []
-    for batch in file.iter_batches(batch_size=step, use_threads=False, columns=only):
+    for batch in _batches(file, step, only=only):
         held += batch.nbytes
         if held > limit:
             raise too_large(limit)
         batches.append(batch)
     return pa.Table.from_batches(batches, file.schema_arrow if not batches else batches[0].schema)
+
+
+def _together(file: pq.ParquetFile) -> list[list[int]]:
+    """List the groups of rows that can be read together: those of text in lists and structs have a dictionary each."""
+    groups = list(range(file.metadata.num_row_groups))
+    columns = map(file.schema.column, range(len(file.schema.names)))
+    inside = any(one.physical_type == _TEXT and one.path != one.name for one in columns)
+    return [[group] for group in groups] if inside else [groups]
+
+
+def _batches(file: pq.ParquetFile, rows: int, *, only: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    for groups in _together(file):
+        yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=False, columns=only)
 
 
 def _step(file: pq.ParquetFile, deltas: Mapping[int, int], *, limit: int) -> int | None:
@@ -133,10 +147,10 @@ def batches_of(file: pq.ParquetFile, *, rows: int, deltas: Mapping[int, int], li
     """Read a file in batches of rows, fewer at a time where values may be longer than what is stored of them."""
     step = _step(file, deltas, limit=limit // SHARE)
     try:
-        if step is None or step >= rows:
-            yield from file.iter_batches(batch_size=rows, use_threads=False)
+        if (step is None or step >= rows) and len(_together(file)) == 1:
+            yield from _batches(file, rows)
         else:
-            yield from _joined(file.iter_batches(batch_size=step, use_threads=False), rows=rows, limit=limit)
+            yield from _joined(_batches(file, rows if step is None else min(step, rows)), rows=rows, limit=limit)
     except _FAULTS as error:
         raise undecodable(f"the Parquet file cannot be read: {clip(str(error))}") from None
 

@@ -1,6 +1,7 @@
 """Raw columns to what is counted: doubles for numeric features, categories for categorical ones."""
 
 import struct
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -73,7 +74,7 @@ def _numeric_mixed(raw: list[Any], *, text: bool) -> NumericColumn:
             if value not in read:
                 read[value] = number(value, booleans=text)
             found = read[value]
-        elif isinstance(value, float | int):
+        elif isinstance(value, float | int | Decimal):
             found = double(value)
         else:
             state[row] = NULL if value is None else INVALID
@@ -85,8 +86,8 @@ def _numeric_mixed(raw: list[Any], *, text: bool) -> NumericColumn:
     return NumericColumn(values, state)
 
 
-def double(value: float) -> float:
-    """Round an integer of any size to a double; beyond its range it is an infinity."""
+def double(value: float | Decimal) -> float:
+    """Round a number of any size to a double; beyond its range it is an infinity."""
     try:
         return float(value)
     except OverflowError:

@@ -64,7 +64,7 @@ def _lines(texts: RawColumn) -> bytes | None:
 def _placed(inner: Table, outer: Table) -> Table:
     """Number the rows of a table by the body around it."""
     if outer.numbers is None and not outer.rejections:
-        return inner
+        return replace(inner, mark=outer.mark)
     places = np.arange(outer.rows, dtype=np.int64) if outer.numbers is None else outer.numbers
     own = [Rejection(int(places[one.row]), one.reason) for one in inner.rejections]
     return replace(
@@ -72,6 +72,7 @@ def _placed(inner: Table, outer: Table) -> Table:
         received=outer.received,
         numbers=places if inner.numbers is None else places[inner.numbers],
         rejections=_first([*outer.rejections, *own]),
+        mark=outer.mark,
     )
 
 
@@ -90,10 +91,10 @@ def mapped(table: Table, columns: RowColumns, change: Callable[[Row, Load], Row 
     refused = np.array([row is None for row in changed])
     numbers = np.arange(table.rows, dtype=np.int64) if table.numbers is None else table.numbers
     rejections = [*table.rejections, *(Rejection(row, NOT_AN_OBJECT) for row in numbers[refused].tolist())]
-    return Table(
+    return replace(
+        table,
         rows=len(good),
         columns=RowColumns(good, again),
-        received=table.received,
         numbers=numbers[~refused],
         rejections=_first(rejections),
     )

@@ -178,9 +178,9 @@ def ways(table: Table) -> dict[str, Way]:
     return found
 
 
-def make(world: World) -> Model:
+def make(world: World, **settings: Any) -> Model:
     """A model that has learnt another random table."""
-    model = world.model(window="1h", features={name: {"kind": kind} for name, kind in KINDS.items()})
+    model = world.model(window="1h", features={name: {"kind": kind} for name, kind in KINDS.items()}, **settings)
     learnt = random_table(np.random.default_rng(1), rows=4000)
     model.baseline(parquet(arrow_table(learnt, PLAIN)), PARQUET)
     return model
@@ -215,6 +215,57 @@ def test_every_way_counts_the_same(world: World, seed: int) -> None:
     for window in first.values():
         for feature in window["features"].values():
             assert sum(one["count"] for one in feature["bins"]) == window["rows"]
+
+
+def wrapped_ways(table: Table) -> dict[str, Way]:
+    """The table with its features in one column, as an object or as JSON in a string."""
+    plain = spelled(table)
+    rows = whole_rows(plain)
+    lines = [json.dumps({name: value for name, value in row.items() if name != "timestamp"}) for row in rows]
+    logged: Table = {"host": ["a"] * ROWS, "timestamp": plain["timestamp"], "log": lines}
+    parts: Table = {"timestamp": plain["timestamp"], "features": [json.loads(line) for line in lines]}
+    found: dict[str, Way] = {
+        "plain rows": (JSON, json.dumps(rows).encode(), {}),
+        "csv": ("text/csv", csv_of(logged), {}),
+    }
+    for name, held in (("log", logged), ("features", parts)):
+        found |= {
+            f"{name} rows": (JSON, json.dumps({"rows": whole_rows(held)}).encode(), {}),
+            f"{name} columns": (JSON, json.dumps({"columns": held}).encode(), {}),
+            f"{name} lines": (JSON, b"\n".join(json.dumps(row).encode() for row in whole_rows(held)), {}),
+        }
+    texts = pa.table(logged)
+    found |= {"log arrow": (ARROW, stream(texts, "lz4"), {}), "log parquet": (PARQUET, parquet(texts), {})}
+    for name, types in TYPINGS.items():
+        typed = arrow_table(table, types).combine_chunks()
+        inner = typed.drop(["timestamp"]).to_struct_array()
+        packed = pa.table({"timestamp": typed["timestamp"], "features": inner})
+        found |= {
+            f"features arrow {name}": (ARROW, stream(packed, None), {}),
+            f"log struct {name}": (
+                ARROW,
+                stream(pa.table({"host": logged["host"], "log": typed.to_struct_array()}), None),
+                {},
+            ),
+        }
+        if name != "middle":  # pyarrow writes no views inside of structs
+            found[f"features parquet {name}"] = (PARQUET, parquet(packed), {})
+    return found
+
+
+def test_envelopes_count_the_same(world: World) -> None:
+    """Rows inside a column, as structs or as JSON in strings, count like plain rows in every format."""
+    model = make(world, envelope=["log"])
+    first: dict[str, Any] = {}
+    for version, (kind, body, headers) in wrapped_ways(random_table(np.random.default_rng(7))).items():
+        path = f"{model.path}/batches/{version.replace(' ', '-')}"
+        sent = model.client.put(
+            path, content=body, params={"version": version}, headers={"Content-Type": kind, **headers}
+        )
+        assert good(sent)["rows"]["accepted"] == ROWS, version
+        counted = histograms(model, version)
+        first = first or counted
+        assert counted == first, version
 
 
 BROKEN: Final[dict[str, Callable[[bytes], bytes]]] = {

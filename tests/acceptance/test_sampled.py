@@ -93,6 +93,10 @@ def arrays(columns: Columns, how: str = "") -> dict[str, pa.Array]:
         ends = pa.array(range(1, len(columns["word"]) + 1), pa.int32())
         runs = {name: pa.RunEndEncodedArray.from_arrays(ends, found[name]) for name in ("word", "a3", "whole")}
         return found | runs
+    if how == "structs":
+        inner = {name: column for name, column in found.items() if name != "timestamp"}
+        features = pa.StructArray.from_arrays(list(inner.values()), names=list(inner))
+        return {"timestamp": found["timestamp"], "features": features}
     if how == "views":
         return found | {"word": found["word"].cast(pa.string_view())}
     if how == "doubles":
@@ -113,11 +117,15 @@ def stream(how: str = "", *, compression: str | None = None, batches: int = 1) -
     return own("application/vnd.apache.arrow.stream", write)
 
 
-def parquet_of(columns: Columns) -> bytes:
+def parquet(how: str = "") -> Send:
     """A file of several groups of rows."""
-    sink = io.BytesIO()
-    pq.write_table(pa.table(arrays(columns)), sink, row_group_size=len(columns["word"]) // 2)
-    return sink.getvalue()
+
+    def write(columns: Columns) -> bytes:
+        sink = io.BytesIO()
+        pq.write_table(pa.table(arrays(columns, how)), sink, row_group_size=len(columns["word"]) // 2)
+        return sink.getvalue()
+
+    return own("application/vnd.apache.parquet", write)
 
 
 def tensors(columns: Columns, *, binary: bool) -> tuple[bytes, int]:
@@ -221,7 +229,9 @@ WAYS: Final[dict[str, Send]] = {
     "arrow views": stream("views"),
     "arrow runs": stream("runs"),
     "arrow doubles": stream("doubles"),
-    "parquet": own("application/vnd.apache.parquet", parquet_of),
+    "arrow structs": stream("structs"),
+    "parquet": parquet(),
+    "parquet structs": parquet("structs"),
     "msgpack": own("application/msgpack", fluent),
     "tensors": mirrored(f"/v2/models/{MODEL}/infer", lambda columns: tensors(columns, binary=False)[0]),
     "tensors as bytes": binary_tensors,

@@ -1,18 +1,25 @@
 """Rows out of their envelopes, values worked by hand."""
 
+import datetime as dt
 import json
 import random
 from dataclasses import replace
 from typing import Any
 
 import msgpack
+import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.drift.columns import NULL, NULL_CODE
 from app.wire.decode import decode
 from app.wire.envelope import opened
 from app.wire.table import Table
 from app.wire.values import categorical
 from app.wire.wrapping import Opening
+from wire import likeness, writers
 
 PLAIN = Opening((), "timestamp", None, frozenset({"x", "score"}), "score")
 WRAPPED = replace(PLAIN, keys=("log", "message"), version_column="arm")
@@ -144,3 +151,83 @@ def test_lines_in_strings(seed: int) -> None:
     assert str(quick.numbers) == str(slow.numbers)
     assert quick.columns.keys() == slow.columns.keys()
     assert all(str(list(quick.columns[name])) == str(list(slow.columns[name])) for name in slow.columns)
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "timestamp": st.none() | st.just(5),
+            "x": st.none() | st.floats(allow_nan=False),
+            "features": st.none()
+            | st.fixed_dictionaries(
+                {"x": st.none() | st.floats(allow_nan=False), "c": st.none() | st.sampled_from("ab")}
+            ),
+            "log": st.sampled_from([None, "noise", '{"x": 1.5, "c": "a"}', '{"features": {"x": 2}, "arm": "b"}']),
+            "prediction": st.none() | st.floats(0, 1),
+            "date": st.none() | st.just(NOON),
+        }
+    ),
+    min_size=1,
+    max_size=9,
+)
+KINDS = pa.schema(
+    [
+        ("timestamp", pa.int64()),
+        ("x", pa.float64()),
+        ("features", pa.struct([("x", pa.float64()), ("c", pa.string())])),
+        ("log", pa.string()),
+        ("prediction", pa.float64()),
+        ("date", pa.float64()),
+    ]
+)
+
+
+@given(ROWS, st.sampled_from([PLAIN, WRAPPED]), st.sets(st.sampled_from([*KINDS.names]), max_size=4))
+def test_every_format(rows: list[dict[str, Any]], opening: Opening, missing: set[str]) -> None:
+    """Envelopes, parts, dates and lone predictions are opened alike in every format."""
+    rows = [{name: row[name] for name in KINDS.names if name not in missing} for row in rows]
+    kinds = pa.schema([kind for kind in KINDS if kind.name not in missing])
+    arrow = pa.Table.from_pylist(rows, kinds)
+    columns = {name: arrow[name].to_pylist() for name in kinds.names}
+    expected = _counted(writers.bare_json(columns), opening)
+    assert _counted(writers.columns_json(columns), opening) == expected
+    assert _counted(writers.arrow_stream({name: arrow[name] for name in kinds.names}), opening) == expected
+    assert _counted(writers.parquet({name: arrow[name] for name in kinds.names}), opening) == expected
+    if "features" not in columns and len(columns) > 1:
+        assert _counted(writers.csv_text(columns), opening) == expected
+
+
+def _counted(body: bytes, opening: Opening) -> dict[str, list[object]]:
+    """What counts of an opened body: columns that hold anything, and which rows were refused."""
+    found = opened(decode(body, "text/csv" if body[:1] not in b"{[A\xff" and body[:3] != b"PAR" else None), opening)
+    counted: dict[str, list[object]] = {"rows": [found.rows, found.received, found.rejections]}
+    for name in {"x", "score", "timestamp", "c", "arm"} & found.columns.keys():
+        values, states, words = likeness.counted(found.columns[name])
+        if name in {"c", "arm"}:
+            counted[name] = [words]
+        else:  # CSV writes numbers as Python does, which is no way to spell a category
+            counted[name] = [values, states]
+    nothing = [[np.zeros(found.rows).tobytes(), [NULL] * found.rows], [[NULL_CODE] * found.rows]]
+    return {name: column for name, column in counted.items() if column not in nothing}
+
+
+def test_an_object_in_a_cell() -> None:
+    """A cell of CSV may hold the row, quoted as CSV wants it."""
+    body = b'host,log\na,"{""x"": 1, ""c"": ""true""}"\nb,started\n'
+    found = opened(decode(body, "text/csv"), WRAPPED)
+    assert {name: list(found.columns[name]) for name in found.columns} == {"x": [1], "c": ["true"]}
+    assert [(one.row, one.reason) for one in found.rejections] == [(1, "not an object")]
+
+
+def test_fields_of_structs_stay_columns() -> None:
+    """Structs of features become columns as they are, with their types, and numbers beside them stay together."""
+    table = pa.table({"features": [{"t": dt.date(2026, 11, 20), "y": 1}], "x": [0.5], "prediction": [0.25]})
+    found = opened(decode(writers.arrow_stream(dict(zip(table.column_names, table.columns, strict=True))), None), PLAIN)
+    columns: dict[str, Any] = dict(found.columns)
+    assert {name: str(column.type) for name, column in columns.items()} == {
+        "t": "date32[day]",
+        "y": "int64",
+        "x": "double",
+        "score": "double",
+    }
+    assert found.block is None or found.block.places.keys() == {"x"}

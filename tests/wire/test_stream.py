@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -206,3 +207,18 @@ def test_type_of_path() -> None:
     assert type_of_path(Path("a.b/x.CSV.gz")) == "text/csv"
     assert type_of_path(Path("x.parquet")) == "application/vnd.apache.parquet"
     assert type_of_path(Path("x")) is None
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100])
+@pytest.mark.parametrize("coded", [["tags.list.element"], False])
+def test_text_inside_of_several_groups(tmp_path: Path, rows: int, coded: list[str] | Literal[False]) -> None:
+    """Text in lists and structs is read from groups of rows that each have a dictionary, as a batch and from a file."""
+    words = [None if n % 5 == 0 else f"word {n % 11}" for n in range(100)]
+    table = pa.table({"x": range(100), "tags": [[word] for word in words], "features": [{"c": word} for word in words]})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=rows, use_dictionary=coded)
+    whole = decode((tmp_path / "x.parquet").read_bytes(), None)
+    parts = list(RowsFile(tmp_path / "x.parquet", None).tables())
+    for tables in ([whole], parts):
+        for name in table.column_names:
+            columns: list[Any] = [one.columns[name] for one in tables]
+            assert [value for column in columns for value in column.to_pylist()] == table[name].to_pylist()
