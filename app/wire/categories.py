@@ -67,6 +67,10 @@ def categories_of_array(raw: Any, *, text: bool) -> CategoricalColumn:
     if not pa.types.is_dictionary(raw.type):
         if is_bytes(raw.type):
             raw = as_text(raw).dictionary_encode()
+            words = raw.dictionary.to_pylist()
+            if not (text and _may_be_booleans(words)):
+                # Each word is there once, and some row has it.
+                return CategoricalColumn(raw.indices.fill_null(NULL_CODE).to_numpy(), tuple(words))
         elif speller(raw.type) is None:
             codes = np.where(raw.is_null().to_numpy(zero_copy_only=False), NULL_CODE, INVALID_CODE)
             return CategoricalColumn(codes.astype(np.int32), ())

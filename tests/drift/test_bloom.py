@@ -28,3 +28,13 @@ def test_what_went_in_is_found_and_little_else(count: int) -> None:
 def test_a_filter_never_gets_smaller_than_its_least() -> None:
     """An empty filter folds to the least size."""
     assert len(Bloom.of(1 << 20).folded().octets) == LEAST_BITS // 8
+
+
+def test_hashes_that_share_octets_are_all_put_in() -> None:
+    """In a crowded filter several hashes at once set bits of one octet; none of them is lost."""
+    hashes = np.random.default_rng(4).integers(0, 2**64, 3000, dtype=np.uint64)
+    together, apart = Bloom.of(LEAST_BITS), Bloom.of(LEAST_BITS)
+    together.add(np.concatenate([hashes, hashes]))
+    for one in hashes:
+        apart.add(np.array([one]))
+    assert together.octets.tolist() == apart.octets.tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xxhash
 
-from app.drift.categories import CategoricalBins, category_hash, may_have_a_bin
+from app.drift.categories import CategoricalBins, all_may_have_a_bin, category_hash, category_hashes, may_have_a_bin
 from app.drift.columns import INVALID_CODE, NULL_CODE
 from drift.baselines import categorical_bins
 
@@ -18,6 +18,24 @@ def test_the_hash_is_the_published_one() -> None:
     """The hash's own test vectors for 64 bits and seed 0: the empty text and `abc`."""
     assert category_hash("") == 0xEF46DB3751D8E999
     assert category_hash("abc") == 0x44BC2CF5AD770999
+
+
+def test_many_hashes_are_those_of_each() -> None:
+    """Words are hashed together as one by one, whatever is in them, lone surrogates too."""
+    words = ["", "a", "Zürich", "日本" * 40, "\0", "\N{GRINNING FACE}"]
+    for some in (words, [*words, "\ud800"], []):
+        assert category_hashes(some).tolist() == [category_hash(word) for word in some]
+    assert category_hashes(words).dtype == np.uint64
+
+
+def test_words_that_may_all_have_bins() -> None:
+    """What is said of all words holds for each."""
+    assert all_may_have_a_bin([])
+    assert all_may_have_a_bin(["", "a", "\N{GRINNING FACE}" * 64])
+    assert may_have_a_bin("\N{GRINNING FACE}" * 64)
+    for odd in ("a\0", "x" * 257, "\N{GRINNING FACE}" * 65):
+        assert not may_have_a_bin(odd)
+        assert not all_may_have_a_bin(["a", odd])
 
 
 def test_categories_are_placed_by_name_then_by_hash() -> None:

@@ -232,6 +232,30 @@ def test_a_sketch_is_bounded_and_keeps_the_commonest() -> None:
     assert sketch.singletons() == 20_000
 
 
+def test_the_order_of_level_categories_does_not_matter() -> None:
+    """Of categories that are all there once, the same ones are remembered by name, however they come."""
+    words = np.array([f"w{k}" for k in range(1500)])
+    kept = []
+    for seed in range(3):
+        sketch = CategorySketch(1000, hashes=1 << 20, bits=1 << 12)
+        shuffled = np.random.default_rng(seed).permutation(words)
+        sketch.add(np.arange(1500, dtype=np.int32), tuple(shuffled.tolist()))
+        kept.append(sketch.bins().categories)
+        assert len(kept[-1]) == 50
+    assert kept[0] == kept[1] == kept[2]
+
+
+def test_categories_without_rows_or_names() -> None:
+    """A word that no row holds was never there; one that is too long for a bin is known by its hash."""
+    sketch = CategorySketch(1000, hashes=1 << 20, bits=1 << 12)
+    long = "x" * 300
+    for _ in range(2):
+        sketch.add(np.array([0, 2, 2, -1], dtype=np.int32), ("a", "gone", long))
+    bins = sketch.bins()
+    assert bins.categories == ("a",)
+    assert bins.known.tolist() == [category_hash(long)]
+
+
 def test_too_many_hashes_make_knowledge_inexact() -> None:
     """Beyond the cap a filter tells: nothing of the baseline is called unseen, and nearly everything else is."""
     sketch = CategorySketch(200, hashes=500, bits=1 << 20)
