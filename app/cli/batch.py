@@ -17,6 +17,7 @@ from app.cli.client import Client
 from app.cli.dispatch import CONNECTIONS, Dispatch
 from app.cli.importers.forms import Form, files_of, parcels
 from app.cli.importers.schema import Schema
+from app.cli.parcels import Parcel
 from app.errors import Problem
 from app.start import without
 
@@ -38,15 +39,15 @@ class Sent:
     conflicts: int = 0
     rows: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
 
-    def add(self, receipt: dict[str, Any]) -> None:
-        """Count one receipt; a batch that was counted before counts among the file's rows like any other."""
-        self.batches += 1
-        self.duplicates += bool(receipt["duplicate"])
-        self.rows.update({name: receipt["rows"][name] for name in COUNTS})
-
-    def refuse(self, rows: int) -> None:
-        """Count rows that could not be read from the file."""
-        self.rows.update({"received": rows, "rejected": rows})
+    def add(self, parcel: Parcel, receipt: dict[str, Any] | None) -> None:
+        """Count a parcel; a batch that was counted before counts among the file's rows like any other."""
+        self.rows.update({"received": parcel.refused, "rejected": parcel.refused})
+        if receipt is not None:
+            self.batches += 1
+            self.duplicates += bool(receipt["duplicate"])
+            self.rows.update({name: receipt["rows"][name] for name in COUNTS})
+        elif parcel.body is not None:
+            self.conflicts += 1
 
 
 @app.command()
@@ -69,10 +70,12 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
     total = sum(file.stat().st_size for file in found)
     sent = Sent()
     console = Console(stderr=True)
-    unread: list[Path] = []
+    unread: set[Path] = set()
 
     def failed(file: Path, problem: Problem) -> None:
-        unread.append(file)
+        if len(found) == 1:
+            raise problem
+        unread.add(file)
         console.print(f"{file}: {problem.code}: {problem.detail}", markup=False)
 
     with without("pandas"), byte_bar(console) as bar, ExitStack() as stack:
@@ -85,14 +88,13 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
             format_,
             lambda: Schema.of(asking.call("GET", path)),
             read=lambda read: bar.update(task, completed=read),
-            failed=failed if len(found) > 1 else None,
+            failed=failed,
         )
-        for parcel, receipt in dispatch.send(made):
-            sent.refuse(parcel.refused)
-            if receipt is not None:
-                sent.add(receipt)
-            elif parcel.body is not None:
-                sent.conflicts += 1
+        for parcel, answer in dispatch.send(made):
+            if isinstance(answer, Problem):
+                failed(parcel.path, answer)
+            else:
+                sent.add(parcel, answer)
         bar.update(task, completed=total)
     typer.echo(json.dumps({"batches": sent.batches, "duplicates": sent.duplicates, "rows": sent.rows}))
     if sent.conflicts:
@@ -102,7 +104,7 @@ def send(  # noqa: PLR0913, PLR0917 - what a sender may say
     if not found:
         console.print("There are no files of rows; those in folders are told by their names, or else by their bytes.")
     if unread:
-        console.print(f"{len(unread)} of {len(found)} files could not be read to their end.")
+        console.print(f"{len(unread)} of {len(found)} files could not be read to their end, or were refused.")
         raise typer.Exit(1)
 
 

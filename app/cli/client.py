@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
 
 from app import __version__
-from app.errors import ConfigurationError, Problem, Unavailable
+from app.errors import BadRequest, ConfigurationError, Problem, Refused, TooLarge, Unavailable, UnsupportedType
 
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
@@ -24,6 +24,10 @@ WAITING: Final = frozenset(
     }
 )
 IN_PROGRESS: Final = "batch-in-progress"
+REFUSALS: Final[Mapping[int, type[Problem]]] = {
+    kind.status: kind for kind in (BadRequest, TooLarge, UnsupportedType, Refused)
+}
+"""Answers that are about the body and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _problem(status: int, content: bytes) -> Problem:
     """Read a problem document, or make one of whatever came."""
     try:
         document = json.loads(content)
-        return Problem(str(document["code"]), str(document["detail"]))
+        return REFUSALS.get(status, Problem)(str(document["code"]), str(document["detail"]))
     except (ValueError, TypeError, KeyError):
         return Problem(f"http-{status}", content[:200].decode(errors="replace"))
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import quote
 
-from app.cli.client import Client
+from app.cli.client import REFUSALS, Client
 from app.cli.parcels import Parcel
 from app.errors import Problem
 
@@ -17,10 +17,14 @@ WAITING: Final = 2 * CONNECTIONS
 REUSED: Final = "batch-id-reused"
 
 Receipt = dict[str, Any]
+Answer = Receipt | Problem | None
 
 
 class Dispatch:
-    """Sends batches over a few connections; one whose id was used for other bytes is given back without a receipt."""
+    """Sends batches over a few connections.
+
+    One whose id was used for other bytes is given back without a receipt, one that is refused with its problem.
+    """
 
     def __init__(self, clients: Sequence[Client], *, model: str, version: str | None, backfill: bool) -> None:
         self._clients: queue.SimpleQueue[Client] = queue.SimpleQueue()
@@ -31,9 +35,9 @@ class Dispatch:
         self._version = version
         self._query = {"backfill": "true"} if backfill else {}
 
-    def send(self, parcels: Iterable[Parcel]) -> Iterator[tuple[Parcel, Receipt | None]]:
+    def send(self, parcels: Iterable[Parcel]) -> Iterator[tuple[Parcel, Answer]]:
         """Give every parcel, in its order, with the receipt for its body if it has one."""
-        under_way: deque[tuple[Parcel, Future[Receipt | None]]] = deque()
+        under_way: deque[tuple[Parcel, Future[Answer]]] = deque()
         pool = ThreadPoolExecutor(self._workers)
         try:
             for parcel in parcels:
@@ -45,7 +49,7 @@ class Dispatch:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _put(self, parcel: Parcel) -> Receipt | None:
+    def _put(self, parcel: Parcel) -> Answer:
         if parcel.body is None:
             return None
         version = self._version or parcel.version
@@ -55,15 +59,13 @@ class Dispatch:
             receipt: Receipt = client.call(
                 "PUT", f"{self._folder}/{quote(parcel.id, safe='')}", query=query, body=parcel.body
             )
-        except Problem as problem:
-            if problem.code != REUSED:
-                raise
-            return None
+        except tuple(REFUSALS.values()) as problem:
+            return None if problem.code == REUSED else problem
         finally:
             self._clients.put(client)
         return receipt
 
 
-def _landed(under_way: deque[tuple[Parcel, Future[Receipt | None]]]) -> tuple[Parcel, Receipt | None]:
+def _landed(under_way: deque[tuple[Parcel, Future[Answer]]]) -> tuple[Parcel, Answer]:
     parcel, future = under_way.popleft()
     return parcel, future.result()

@@ -36,6 +36,7 @@ class Parcel:
     `refused` rows of the file could not be read and are not in the body; `version` served those that are in it.
     """
 
+    path: Path
     id: str
     body: Body | None
     refused: int = 0
@@ -45,7 +46,7 @@ class Parcel:
     def of(cls, path: Path, offset: int, content: bytes, content_type: str, *, refused: int = 0) -> "Parcel":
         """Name a body by the file's name, the offset and the bytes."""
         name = hashlib.sha256(b"%b\0%d\0%b" % (path.name.encode(), offset, content)).hexdigest()
-        return cls(name, Body(content, content_type), refused)
+        return cls(path, name, Body(content, content_type), refused)
 
     @classmethod
     def of_rows(
@@ -53,7 +54,7 @@ class Parcel:
     ) -> "Parcel":
         """Write rows as JSON; without any there is no body."""
         if not rows:
-            return cls("", None, refused)
+            return cls(path, "", None, refused)
         content = json.dumps({"rows": rows}, separators=(",", ":"), default=str).encode()
         return replace(cls.of(path, offset, content, JSON, refused=refused), version=version)
 
@@ -120,7 +121,7 @@ def _tables(file: RowsFile, content_type: str, read: Read, *, write: Callable[[p
             yield Parcel.of(file.path, offset + start, content, content_type)
         offset += table.received
         if refused := table.received - table.rows:
-            yield Parcel("", None, refused)
+            yield Parcel(file.path, "", None, refused)
 
 
 def _csv(rows: pa.Table) -> bytes:

@@ -135,6 +135,22 @@ def test_unknown_model(harbour: Harbour, log: Path) -> None:
     assert "unknown-model" in err
 
 
+def test_a_file_that_the_service_refuses(harbour: Harbour, model: str, tmp_path: Path) -> None:
+    """Of several files one that is refused whole is named, and the others are sent; by itself it ends the command."""
+    for name, content in {"a": '[{"x":1}]', "b": '{"rows":[{"x":1}', "c": '[{"x":2},{"x":3}]'}.items():
+        (tmp_path / f"{name}.json").write_text(content)
+    process = sending(harbour, tmp_path, model)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert json.loads(out)["rows"]["accepted"] == 3
+    assert "b.json: undecodable" in err.replace("\n", "")
+    assert "1 of 3 files" in err
+    process = sending(harbour, tmp_path / "b.json", model)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "undecodable" in err
+
+
 def test_a_file_needs_no_pandas(harbour: Harbour, model: str, tmp_path: Path) -> None:
     """CSV, Parquet and Arrow are cut without the library that pyarrow would load for a second to look at a list."""
     table = pa.table({"timestamp": [int(time.time())], "x": [1.5], "c": ["a"]})

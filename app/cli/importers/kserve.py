@@ -57,7 +57,11 @@ def parcels(paths: Sequence[Path], schema: Schema, *, read: Read, failed: Failed
     for path in sorted(paths):
         found = readable(records(path, read=partial(onwards, read, done)), path, failed=failed)
         for number, record in enumerate(found):
-            yield from _met(waiting, _half(path, number, record), _key(path, record), schema)
+            half, key = _half(path, number, record), _key(path, record)
+            if half is None or key is None:
+                yield Parcel(path, "", None, 1)
+            else:
+                yield from _met(waiting, half, key, schema)
         done += path.stat().st_size
         while waiting.bytes > WAITING_BYTES:
             yield from _alone(waiting, next(iter(waiting.halves)), schema)
@@ -78,11 +82,8 @@ def _key(path: Path, record: Mapping[str, Any]) -> tuple[str, str] | None:
     return (name, half) if name and half else None
 
 
-def _met(waiting: Waiting, half: _Half | None, key: tuple[str, str] | None, schema: Schema) -> Iterator[Parcel]:
+def _met(waiting: Waiting, half: _Half, key: tuple[str, str], schema: Schema) -> Iterator[Parcel]:
     """Pair a half with the one that waits for it, or let it wait."""
-    if half is None or key is None:
-        yield Parcel("", None, 1)
-        return
     name, mine = key
     found = waiting.take((name, _RESPONSE if mine == _REQUEST else _REQUEST))
     if found is None:

@@ -26,7 +26,7 @@ def parcels(path: Path, schema: Schema, *, read: Read) -> Iterator[Parcel]:
     for number, record in enumerate(records(path, read=read)):
         call = _call(record)
         if call is None:
-            yield Parcel("", None, 1)
+            yield Parcel(path, "", None, 1)
             continue
         rows, refused = rows_of(call, schema)
         named = Parcel.of_rows(path, number, rows, refused=refused)
