@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.errors import BadRequest, Problem, TooLarge
-from app.monitor import pairing
+from app.monitor import pairing, record
 from app.monitor.halves import Asked, heard
 from app.monitor.service import Service
 from app.wire.inflate import inflate
@@ -29,6 +29,8 @@ def receive(service: Service, headers: Mapping[str, str], body: bytes, *, asked:
             pairing.keep(service, read)
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
+        if problem.code == record.IN_PROGRESS:
+            raise record.unknown_outcome(problem) from problem
         raise
     service.instruments.count_request(kind, 200)
     return sum(one.rows for one in read if one.event.half is Half.REQUEST)

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final
 
-from app.errors import BadRequest, NotFound, Problem, Unavailable, UnsupportedType
+from app.errors import BadRequest, NotFound, Problem, UnsupportedType
 from app.monitor import prebinned, record, samples
 from app.monitor.burden import Free
 from app.monitor.opening import known_of
@@ -85,9 +85,8 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, pace
     try:
         watched = service.catalog.watched(model)
         with unpacked(service, body, envelope.encoding, pace) as plain:
-            # Who names an encoding wrongly is not believed what is in it: compressed bytes would pass for text.
-            hint = envelope.content_type if plain is not body or misnamed(envelope.encoding) is None else None
-            kind = known_format(plain, hint, known=partial(known_of, watched))
+            believed = misnamed(envelope.encoding, inflated=plain is not body) is None
+            kind = known_format(plain, envelope.content_type, known=partial(known_of, watched), believed=believed)
             parcel = Parcel(
                 envelope.id_of(plain),
                 plain,
@@ -109,9 +108,8 @@ def batch(service: Service, model: str, *, envelope: Envelope, body: bytes, pace
             said = envelope.content_type
             yield None
             samples.note(service, watched, problem, kind=word, content_type=said, body=body)
-        if envelope.shipped and problem.code == "batch-in-progress":
-            # Log shippers drop what is answered 409; the first delivery may still fail.
-            raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
+        if envelope.shipped and problem.code == record.IN_PROGRESS:
+            raise record.unknown_outcome(problem) from problem
         raise
     count(service, model, kind, receipt=receipt)
     return receipt
@@ -153,7 +151,7 @@ def unpacked(service: Service, body: bytes, encoding: str | None, pace: Pace) ->
         try:
             yield plain
         except UnsupportedType as problem:
-            said = misnamed(encoding) if plain is body else None
+            said = misnamed(encoding, inflated=plain is not body)
             if said is None:
                 raise
             raise UnsupportedType("unsupported-encoding", said) from problem

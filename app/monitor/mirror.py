@@ -8,7 +8,7 @@ from typing import Final
 import xxhash
 
 from app.drift.columns import Role
-from app.errors import BadRequest, Problem, Refused, Unavailable
+from app.errors import BadRequest, Problem, Refused
 from app.monitor import ingest, record, samples
 from app.monitor.catalog import Watched
 from app.monitor.halves import Asked
@@ -106,9 +106,8 @@ def road(  # noqa: PLR0913 - a request is all of it
             raise
     except Problem as problem:
         service.instruments.count_request(kind, problem.status)
-        if problem.code == "batch-in-progress":
-            # Proxies and senders drop what is answered 409; the first delivery may still fail.
-            raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
+        if problem.code == record.IN_PROGRESS:
+            raise record.unknown_outcome(problem) from problem
         raise
     ingest.count(service, watched.model.name, kind, receipt=receipt)
     return receipt

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.drift.columns import Role
-from app.errors import BadRequest, Conflict, NotFound, Problem, Refused, Unavailable
-from app.monitor import ingest, samples
+from app.errors import BadRequest, Conflict, NotFound, Problem, Refused
+from app.monitor import ingest, record, samples
 from app.monitor.catalog import Watched
 from app.monitor.keyring import Holder
 from app.monitor.opening import opening
@@ -28,7 +28,6 @@ from app.wire.table import Table
 OTLP: Final = "otlp"
 BENTOML: Final = "bentoml"
 SHOWN: Final = 5
-RETRIED: Final = "batch-in-progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +162,8 @@ def _record(service: Service, group: _Group, records: Records, outcome: Outcome)
     try:
         receipt = ingest.delivery(service, model, shipment=records, kind=group.kind)
     except (BadRequest, Refused, NotFound, Conflict) as problem:
-        if problem.code == RETRIED:
-            # Exporters send again what is answered 503, and nothing that is answered 409.
-            raise Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1) from problem
+        if problem.code == record.IN_PROGRESS:
+            raise record.unknown_outcome(problem) from problem
         service.instruments.count_rows(model, group.kind, outcome="rejected", rows=len(records.rows))
         outcome.reject(len(records.rows), f"{clip(model)}: {problem.detail}")
     else:

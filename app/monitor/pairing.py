@@ -37,12 +37,13 @@ def keep(service: Service, read: Sequence[Heard]) -> None:
     service.waiting.add(size)
     failpoints.hit("pairing.after_arrival")
     whole: dict[bytes, tuple[Heard, Sequence[Stored]]] = {}
+    late = [one for one, arrival in zip(halves, arrivals, strict=True) if _settle(service, one, arrival)]
     for one, arrival in zip(halves, arrivals, strict=True):
-        _settle(service, one, arrival)
         parts = {Half(part.half) for part in arrival.parts}
         if parts >= wanted(one.watched, one.event.sender):
             whole[one.half.pair] = (one, arrival.parts)
     side_by_side(list(whole.values()), lambda one: _whole(service, *one))
+    side_by_side(late, lambda one: _late(service, one))
 
 
 def side_by_side(work: Sequence[Work], do: Callable[[Work], Done]) -> list[Done]:
@@ -53,14 +54,13 @@ def side_by_side(work: Sequence[Work], do: Callable[[Work], Done]) -> list[Done]
         return list(pool.map(do, work))
 
 
-def _settle(service: Service, one: Heard, arrival: Arrival) -> None:
-    """Count a half that came again, or late."""
+def _settle(service: Service, one: Heard, arrival: Arrival) -> bool:
+    """Count a half that came again; tells whether it came late instead."""
     bits = 0 if arrival.counted is None else counted_bits(arrival.counted)
     again = arrival.alone or bits & Call.of([one.half]).bits or (arrival.known and arrival.counted is None)
     if again and one.event.half is Half.REQUEST:
         service.instruments.count_rows(one.watched.model.name, one.event.sender, outcome="duplicate", rows=one.rows)
-    if not again and arrival.counted is not None:
-        _late(service, one)
+    return not again and arrival.counted is not None
 
 
 def _alone(service: Service, one: Heard) -> None:

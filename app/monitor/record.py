@@ -5,7 +5,7 @@ from typing import Any, Final
 import orjson
 
 from app import failpoints
-from app.errors import Conflict, Refused, Unavailable
+from app.errors import Conflict, Problem, Refused, Unavailable
 from app.monitor import brisk, few
 from app.monitor.binned import binned, placed
 from app.monitor.burden import Turns
@@ -17,6 +17,7 @@ from app.monitor.service import Service
 from app.storage.ledger import Delivery, Outcome, Result
 
 REBINNINGS: Final = 5
+IN_PROGRESS: Final = "batch-in-progress"
 
 
 def record_batch(service: Service, name: str, parcel: Shipment) -> dict[str, Any]:
@@ -60,6 +61,11 @@ def prepare(service: Service, watched: Watched, parcel: Shipment) -> Delivery:
     return binned(service, watched, baseline, parcel=parcel, table=table, arrival=arrival, now_us=now_us)
 
 
+def unknown_outcome(problem: Problem) -> Unavailable:
+    """Say of a batch in progress what every sender tries again: many drop what is 409, and the first may still fail."""
+    return Unavailable("outcome-unknown", problem.detail, stored="unknown", retry_after=1)
+
+
 def settle(service: Service, delivery: Delivery, outcome: Outcome | None) -> dict[str, Any] | None:
     """Give the receipt of a delivery, or the problem with it; None when it has to be binned again."""
     if outcome is None:
@@ -70,9 +76,7 @@ def settle(service: Service, delivery: Delivery, outcome: Outcome | None) -> dic
         case Result.REUSED:
             raise Refused("batch-id-reused", f"the batch id {delivery.batch_id!r} was used for other bytes")
         case Result.IN_PROGRESS:
-            raise Conflict(
-                "batch-in-progress", "the same batch is being committed right now", retryable=True, retry_after=1
-            )
+            raise Conflict(IN_PROGRESS, "the same batch is being committed right now", retryable=True, retry_after=1)
         case Result.DUPLICATE:
             return as_duplicate(outcome.receipt or "{}")
         case Result.STORED:

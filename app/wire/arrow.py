@@ -132,7 +132,7 @@ def _is_sound(batch: pa.RecordBatch) -> bool:
 
 
 def sound(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Check offsets and indices; text that is no UTF-8 becomes bytes, to be replaced cell by cell."""
+    """Check offsets and indices; text that is no UTF-8, in structs too, becomes bytes, to be replaced cell by cell."""
     try:
         column.validate(full=True)
         return column
@@ -141,7 +141,20 @@ def sound(column: pa.ChunkedArray) -> pa.ChunkedArray:
             return _sound_bytes(column, pa.binary())
         if pa.types.is_large_string(column.type):
             return _sound_bytes(column, pa.large_binary())
+        if pa.types.is_struct(column.type):
+            column.validate()
+            return _sound_fields(column)
         raise
+
+
+def _sound_fields(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    names = [column.type.field(n).name for n in range(column.type.num_fields)]
+    inside = [sound(pa.chunked_array([chunk.field(n) for chunk in column.chunks])).chunks for n in range(len(names))]
+    chunks = [
+        pa.StructArray.from_arrays([field[place] for field in inside], names=names, mask=chunk.is_null())
+        for place, chunk in enumerate(column.chunks)
+    ]
+    return pa.chunked_array(chunks)
 
 
 def _sound_bytes(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

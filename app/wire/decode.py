@@ -17,7 +17,7 @@ from app.wire.ndjson import SOMETHING, first_line, is_object, looks_like_lines, 
 from app.wire.parquet import table_of_parquet
 from app.wire.quick import quick_json
 from app.wire.table import Table
-from app.wire.telltale import are_lines, has_header, is_row
+from app.wire.telltale import are_lines, has_header, is_row, is_text
 
 MAX_DECODED: Final = 64 << 20
 
@@ -96,10 +96,13 @@ def _without_brackets(body: bytes, declared: Format | None, content_type: str | 
     return Format.CSV if declared is not Format.CSV and has_header(body, known()) else declared
 
 
-def known_format(body: bytes, content_type: str | None, *, known: Names = tuple) -> Format:
-    """Say what a body is, as `format_of`; UnsupportedType, or BadRequest for an empty one, when nothing tells."""
-    found = format_of(body, content_type, known=known)
-    if found is None:
+def known_format(body: bytes, content_type: str | None, *, known: Names = tuple, believed: bool = True) -> Format:
+    """Say what a body is, as `format_of`; UnsupportedType, or BadRequest for an empty one, when nothing tells.
+
+    Of a sender that is not `believed` the bytes alone count: what is packed in an unknown way would pass for text.
+    """
+    found = format_of(body, content_type if believed else None, known=known)
+    if found is None or not (believed or found is not Format.CSV or is_text(body)):
         if not body.strip(BLANKS) and not content_type:
             raise undecodable("the body is empty")
         shown = clip(ascii(content_type))

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final, cast
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 
 from app.drift.columns import Block
 from app.wire.cells import Cells
+from app.wire.faults import check_listed, check_names
+from app.wire.flat import flat
 from app.wire.jsonrows import RowColumns
-from app.wire.objects import table_of_objects, values
+from app.wire.objects import fields, single, table_of_objects
 from app.wire.table import RawColumn, Table
 from app.wire.times import READ, instants
 from app.wire.wrapping import DATE, STAMP, Opening, Row, mapped, unwrapped
@@ -40,8 +43,8 @@ def opened(table: Table, opening: Opening, *, logged: bool = True) -> Table:
 def _lifted(table: Table) -> Table:
     """Lift what stands in `features` and `prediction` up into the rows."""
     columns = table.columns
-    parts = {name: columns[name] for name in (FEATURES, PREDICTION) if name in columns}
-    parts = {name: part for name, part in parts.items() if _holds_objects(part)}
+    names = [name for name in (FEATURES, PREDICTION) if name in columns and _holds_objects(columns[name])]
+    parts = {name: columns[name] for name in sorted(names, key=list(columns).index if len(names) > 1 else None)}
     if not parts:
         return table
     made = None if isinstance(columns, RowColumns) else _fields(columns, parts)
@@ -63,11 +66,12 @@ def _fields(columns: Mapping[str, RawColumn], parts: Mapping[str, RawColumn]) ->
     for part in parts.values():
         if isinstance(part, list | Cells) or not pa.types.is_struct(part.type):
             return None
-        fields = {part.type.field(n).name: column for n, column in enumerate(part.flatten())}
+        found = fields(part)
         taken = made.keys() | columns.keys() - parts.keys()
-        if part.null_count and not taken.isdisjoint(fields):
+        if part.null_count and not taken.isdisjoint(found):
             return None
-        made |= fields
+        made |= found
+    check_names(len(columns) + len(made))
     return made
 
 
@@ -129,14 +133,15 @@ def _named(table: Table, opening: Opening, *, logged: bool) -> Table:
     hidden: set[str] = set()
     beside = _beside(columns, opening, logged=logged)
     if beside is not None:
-        times = values(columns[beside], text=table.text)
+        times = columns[beside]
         if beside == DATE:
+            check_listed(table.rows)
             times = _readable_dates(times, table.rows)
-        made[opening.time_column] = _filled(columns.get(opening.time_column), times)
+        made[opening.time_column] = _filled(columns.get(opening.time_column), times, text=table.text)
         hidden.add(beside)
     only = opening.prediction if logged and PREDICTION not in opening.features else None
     if only is not None and PREDICTION in columns:
-        made[only] = _filled(columns.get(only), columns[PREDICTION])
+        made[only] = _filled(columns.get(only), columns[PREDICTION], text=table.text)
         hidden.add(PREDICTION)
     if not made:
         return table
@@ -151,15 +156,19 @@ def _beside(columns: Mapping[str, RawColumn], opening: Opening, *, logged: bool)
     return DATE if free else None
 
 
-def _readable_dates(dates: list[Any], rows: int) -> list[Any]:
+def _readable_dates(dates: RawColumn, rows: int) -> RawColumn:
     """Keep what can be read as a time since 2000; another date, say 20261120, is somebody's own column."""
     found = instants(dates, rows, receipt_us=0, naive="utc", zone=ZoneInfo("UTC"))
     recent = (found.state == READ) & (found.us >= OLDEST_US)
-    return [date if kept else None for date, kept in zip(dates, recent.tolist(), strict=True)]
+    if isinstance(dates, list | Cells):
+        return [date if kept else None for date, kept in zip(dates, recent.tolist(), strict=True)]
+    return flat(dates).take(pa.array(np.arange(rows), mask=~recent))
 
 
-def _filled(own: RawColumn | None, others: RawColumn) -> RawColumn:
+def _filled(own: RawColumn | None, others: RawColumn, *, text: bool = False) -> RawColumn:
     """Fill what a column lacks from another one."""
     if own is None:
         return others
-    return [other if one is None else one for one, other in zip(values(own), values(others), strict=True)]
+    check_listed(len(own))
+    pairs = zip(single(own, text=text), single(others, text=text), strict=True)
+    return [other if one is None else one for one, other in pairs]

@@ -23,6 +23,8 @@ SNAPPY: Final = "snappy"
 SNAPPY_LENGTH_BYTES: Final = 5
 MARKED: Final = frozenset({"", "identity", "gzip", "x-gzip", "zstd"})
 """Encodings whose bytes tell them."""
+ARROW_MAGIC: Final = b"\xff\xff\xff\xff"
+"""As the length of a block of snappy it would be more than any body may hold."""
 SNAPPY_RATIO: Final = 32
 """More than any block of snappy grows: an element of three bytes stands for at most 64."""
 GZIP_STEP: Final = 1 << 16
@@ -61,13 +63,13 @@ def _told_by_bytes(body: bytes, limit: int) -> bytes:
     return body if plain is None else plain
 
 
-def misnamed(encoding: str | None) -> str | None:
-    """Say why a body that was not decompressed may be unreadable; None when its bytes would have told."""
+def misnamed(encoding: str | None, *, inflated: bool = False) -> str | None:
+    """Say why a body may be unreadable; None when its bytes would have told, or when it was inflated by that name."""
     word = _word(encoding)
     if word in MARKED:
         return None
     if word == SNAPPY or word in DEFLATE:
-        return f"Content-Encoding {word} is not what the bytes are"
+        return None if inflated else f"Content-Encoding {word} is not what the bytes are"
     return f"Content-Encoding {clip(ascii(word))} is not gzip, zstd, deflate or snappy"
 
 
@@ -113,6 +115,8 @@ def _snappy(body: bytes, limit: int) -> bytes | None:
     """Read one block of snappy, whose length is believed only within the limit; None when it is something else."""
     import pyarrow as pa  # noqa: PLC0415 - only few senders speak it
 
+    if body.startswith(ARROW_MAGIC):
+        return None
     length = 0
     for place, octet in enumerate(body[:SNAPPY_LENGTH_BYTES]):
         length |= (octet & 0x7F) << 7 * place

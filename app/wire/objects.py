@@ -1,10 +1,12 @@
 """Columns of any make as row objects of JSON values, for what can only be told row by row."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from app.wire.categories import BOOLEANS, MOMENTS, moment
@@ -43,6 +45,35 @@ def values(column: RawColumn, *, text: bool = False) -> list[Any]:
     return [_boolean(cell) if isinstance(cell, str) else cell for cell in found] if text else found
 
 
+def single(column: RawColumn, *, text: bool = False) -> list[Any]:
+    """Give a column of single values as `values` does; of what holds others nothing is read but that it is there."""
+    return values(column if isinstance(column, list | Cells) else flat(column), text=text)
+
+
+def fields(column: Any) -> dict[str, Any]:
+    """Give the columns inside a struct, plain, by name; a name that is no UTF-8 is nobody's."""
+    null = column.is_null().to_numpy(zero_copy_only=False)
+    places = pa.array(np.arange(len(column)), mask=null) if null.any() else None
+    plain = {name: flat(_inside(column, place)) for place, name in _names(column.type).items()}
+    # Arrow's own `flatten` ends the process over a union and forgets the nulls of runs.
+    return plain if places is None else {name: field.take(places) for name, field in plain.items()}
+
+
+def _names(kind: pa.DataType) -> dict[int, str]:
+    found = {}
+    for place in range(kind.num_fields):
+        with suppress(UnicodeDecodeError):
+            found[place] = kind.field(place).name
+    return found
+
+
+def _inside(column: Any, place: int) -> Any:
+    """Give a column inside a struct as it is, with whatever stands where the struct is null."""
+    if isinstance(column, pa.ChunkedArray):
+        return pa.chunked_array([chunk.field(place) for chunk in column.chunks], column.type.field(place).type)
+    return column.field(place)
+
+
 def _boolean(cell: str) -> str | bool:
     word = cell.strip(BLANKS).lower()
     return word == "true" if word in BOOLEANS else cell
@@ -53,18 +84,20 @@ def _inner(column: RawColumn) -> int:
     if isinstance(column, list | Cells):
         return 0
     if pa.types.is_struct(column.type):
-        return sum(len(field) + _inner(field) for field in column.flatten())
+        return sum(len(column) + _inner(_inside(column, place)) for place in _names(column.type))
     return sum(len(entries) + _inner(entries) for entries in _entries(column))
 
 
 def _of_array(column: Any) -> list[Any]:
     kind = column.type
     if pa.types.is_struct(kind):
-        names = [kind.field(place).name for place in range(kind.num_fields)]
-        rows = zip(*map(_of_array, column.flatten()), strict=True) if names else iter([()] * len(column))
+        names = _names(kind)
+        rows = zip(*(_of_array(_inside(column, place)) for place in names), strict=True)
+        there = column.is_valid().to_pylist()
+        if not names:
+            return [{} if here else None for here in there]
         return [
-            dict(zip(names, row, strict=True)) if there else None
-            for there, row in zip(column.is_valid().to_pylist(), rows, strict=True)
+            dict(zip(names.values(), row, strict=True)) if here else None for here, row in zip(there, rows, strict=True)
         ]
     if pa.types.is_map(kind):
         return list(chain.from_iterable(map(_of_map, _chunks(column))))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.wire.jsontext import BLANKS
 from app.wire.names import lawful
+from app.wire.text import repaired
 
 HEAD: Final = 1 << 20
 LINES: Final = 10
@@ -17,6 +18,7 @@ FEWEST: Final = 2
 """Columns and lines without which text is no table."""
 _PROSE: Final = re.compile(r"[<{\[]|[+-]?[0-9.]+$")
 """What no column is called: markup, JSON, numbers."""
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def is_row(value: dict[str, Any], known: Collection[str]) -> bool:
@@ -31,6 +33,11 @@ def has_header(body: bytes, known: Collection[str]) -> bool:
     if not known or not (b"\n" in body or b"\r" in body):
         return False
     return any(not frozenset(known).isdisjoint(names) for names in _cells(body, 1))
+
+
+def is_text(body: bytes) -> bool:
+    """Tell text in UTF-8 from bytes of any other make."""
+    return _CONTROL.search(body) is None and repaired(body) is body
 
 
 def is_table(head: bytes) -> bool:

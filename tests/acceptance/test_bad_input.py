@@ -150,6 +150,22 @@ def test_lies_about_what_it_is(model: Model, name: str) -> None:
         assert receipt["ignored_features"]["count"] == 0
 
 
+@pytest.mark.parametrize("encoding", ["snappy", "br", "gzip, gzip", "lz4"])
+def test_packed_text_is_no_text(model: Model, encoding: str) -> None:
+    """What compression leaves of CSV, its header among it, is not counted as CSV when it cannot be unpacked."""
+    text = b"timestamp,x,c\r\n" + b"".join(b"0,%d,word\r\n" % (n * n) for n in range(300))
+    for codec in ("snappy", "lz4_raw", "brotli"):
+        packed = bytes(pa.Codec(codec).compress(text, asbytes=True))
+        for body in (packed[:-9], packed[1:], packed) if encoding != codec else (packed[:-9],):
+            for content_type in (CSV, "text/plain"):
+                headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+                answer = model.client.put(f"{model.path}/batches/e", content=body, headers=headers)
+                problem(answer, 415, "unsupported-encoding")
+    twice = gzip.compress(gzip.compress(text))
+    headers = {"Content-Type": CSV, "Content-Encoding": "gzip, gzip"}
+    problem(model.client.put(f"{model.path}/batches/e", content=twice, headers=headers), 415, "unsupported-encoding")
+
+
 MISNAMED: Final = ("br", "deflate", "snappy", "utf-8", "none", "identity, gzip", "gzip, gzip", "aws-chunked", "7bit")
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from app.errors import BadRequest
@@ -48,6 +49,16 @@ def seldon(half: str, identity: str, body: object, **attributes: str) -> tuple[d
 def _sent(attributes: dict[str, str], body: object) -> tuple[dict[str, str], bytes]:
     headers = {f"ce-{name}": value for name, value in attributes.items()} | {"content-type": "application/json"}
     return headers, body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def batched(sent: Sequence[tuple[dict[str, str], bytes]]) -> tuple[dict[str, str], bytes]:
+    """Several events in one body."""
+    told = [{name.removeprefix("ce-"): value for name, value in headers.items()} for headers, _ in sent]
+    documents = [
+        {name: value for name, value in one.items() if name != "content-type"} | {"data": json.loads(body)}
+        for one, (_, body) in zip(told, sent, strict=True)
+    ]
+    return {"content-type": "application/cloudevents-batch+json"}, json.dumps(documents).encode()
 
 
 def deliver(

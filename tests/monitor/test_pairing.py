@@ -14,9 +14,10 @@ import pytest
 from app import failpoints
 from app.drift.context import HOUR_US
 from app.errors import Conflict, TooLarge, Unavailable
-from app.monitor import samples
+from app.monitor import ingest, samples
 from app.monitor import sweep as sweep_module
 from app.monitor.burden import Burden
+from app.monitor.calls import Call
 from app.monitor.catalog import Watched
 from app.monitor.instants import instant_text
 from app.monitor.keyring import Holder
@@ -26,7 +27,8 @@ from app.monitor.sweep import sweep
 from app.storage import accounts, pairing
 from app.storage.database import Database
 from app.storage.pairing import Stored
-from monitor.callers import counts, deliver, kserve, refused, rows, seldon, unpaired, window
+from app.wire.senders.events import Half
+from monitor.callers import batched, counts, deliver, kserve, refused, rows, seldon, unpaired, window
 from monitor.desk import MONDAY, Desk, opened
 
 TIMEOUT_US: Final = 30_000_000
@@ -98,6 +100,29 @@ def test_a_request_alone(desk: Desk) -> None:
     assert later(desk) == 0
     assert counts(desk, "score") == {"null": 2}
     assert (unpaired(desk, "request"), unpaired(desk, "response"), rows(desk, "duplicate")) == (1, 1, 6)
+
+
+def test_a_late_response_that_fails_costs_no_call(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes with it is counted first; a batch that another replica commits is to be sent again, not refused."""
+    deliver(desk.service, kserve("request", "a", REQUEST))
+    later(desk)
+    real = ingest.delivery
+
+    def busy(service: Service, name: str, *, shipment: Call, kind: str, repeated: bool = True) -> dict[str, Any]:
+        if Half.REQUEST not in shipment.parts:
+            raise Conflict("batch-in-progress", "the same batch is being committed right now", retryable=True)
+        return real(service, name, shipment=shipment, kind=kind, repeated=repeated)
+
+    monkeypatch.setattr(ingest, "delivery", busy)
+    halves = [kserve("response", "a", RESPONSE), kserve("request", "b", REQUEST), kserve("response", "b", RESPONSE)]
+    with pytest.raises(Unavailable) as caught:
+        deliver(desk.service, batched(halves))
+    assert caught.value.code == "outcome-unknown"
+    assert counts(desk, "score") == {"null": 3, "= 0.5": 1}
+    monkeypatch.undo()
+    deliver(desk.service, batched(halves))
+    assert counts(desk, "score") == {"null": 3, "= 0.5": 1}
+    assert unpaired(desk, "response") == 1
 
 
 def test_a_response_alone(desk: Desk) -> None:

@@ -1,8 +1,10 @@
 """Rows out of their envelopes, values worked by hand."""
 
 import datetime as dt
+import io
 import json
 import random
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.drift.columns import NULL, NULL_CODE
+from app.errors import TooLarge
 from app.wire.decode import decode
 from app.wire.envelope import opened
 from app.wire.table import Table
 from app.wire.values import categorical
 from app.wire.wrapping import Opening
 from wire import likeness, writers
+from wire.test_hostile import resident
 
 PLAIN = Opening((), "timestamp", None, frozenset({"x", "score"}), "score")
 WRAPPED = replace(PLAIN, keys=("log", "message"), version_column="arm")
@@ -231,3 +235,88 @@ def test_fields_of_structs_stay_columns() -> None:
         "score": "double",
     }
     assert found.block is None or found.block.places.keys() == {"x"}
+
+
+def stream(columns: dict[str, Any], *, compression: str | None = None) -> bytes:
+    """An Arrow stream of one batch."""
+    batch, sink = pa.record_batch(columns), io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("opening", [PLAIN, WRAPPED])
+@pytest.mark.parametrize("name", ["features", "prediction", "date", "score", "timestamp", "log"])
+def test_odd_makes_inside_of_structs(name: str, opening: Opening) -> None:
+    """Unions and runs inside of structs with nulls neither end the process nor lose those nulls."""
+    union = pa.UnionArray.from_sparse(
+        pa.array([0, 1, 0], pa.int8()), [pa.array([1.0, 2, 3]), pa.array(["a", "b", "c"])]
+    )
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array([1, None]))
+    inside = pa.StructArray.from_arrays([union, runs], names=["u", "x"], mask=pa.array([False, True, False]))
+    body = stream({name: inside, "x": pa.nulls(3)} | ({"prediction": pa.array([1.0] * 3)} if name == "score" else {}))
+    found = opened(decode(body, None), opening)
+    if name in {"features", "prediction"} or (name == "log" and opening is WRAPPED):
+        assert likeness.counted(found.columns["x"]) == likeness.counted([1, None, None])
+        assert likeness.counted(found.columns["u"]) == likeness.counted([{}, None, {}])
+
+
+@pytest.mark.parametrize("name", ["date", "score", "timestamp", "features", "log"])
+@pytest.mark.parametrize("kind", ["map", "days", "decimals"])
+def test_little_that_stands_for_much(name: str, kind: str) -> None:
+    """A few bytes that would be millions of objects are refused, or read without making those."""
+    held: Any = pa.nulls(3_000_000).cast(pa.decimal32(5, 2))
+    if kind == "map":
+        keys, offsets = pa.array(np.zeros(20_000_000, np.bool_)), pa.array([0, 20_000_000], pa.int32())
+        held = pa.MapArray.from_arrays(offsets, keys, pa.nulls(20_000_000))
+    elif kind == "days":
+        held = pa.DictionaryArray.from_arrays(pa.array(np.zeros(3_000_000, np.int8)), pa.array([dt.date(2026, 1, 1)]))
+    body = stream({name: held, "prediction": pa.nulls(len(held), pa.float64())}, compression="zstd")
+    assert len(body) < 40_000
+    given = decode(body, None, limit=1 << 28)
+    before, found = resident(), None
+    with suppress(TooLarge):
+        found = opened(given, WRAPPED)
+    assert resident() - before < 100 << 20, found
+
+
+def test_names_that_are_no_text() -> None:
+    """A field inside a struct whose name is no UTF-8 is nobody's; the others count, beside and in an envelope."""
+    inside = [{"abcdefg": 1.0, "x": 2.0}, {"abcdefg": 1.0, "x": None}]
+    for name, opening in (("features", PLAIN), ("features", WRAPPED), ("log", WRAPPED), ("p", WRAPPED)):
+        held = {name: inside} | ({"log": ['{"x": 2}', "{}"]} if name == "p" else {})
+        body = stream(held).replace(b"abcdefg", b"\xff\xfe\x80defg")
+        assert likeness.counted(opened(decode(body, None), opening).columns["x"]) == likeness.counted([2.0, None])
+
+
+def test_text_inside_that_is_no_text() -> None:
+    """A cell inside a struct that is no UTF-8 costs itself, in whichever batch of a stream it stands."""
+    parts = [pa.record_batch({"features": pa.array([{"c": word, "x": 1}, None])}) for word in ("good", "abcd")]
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, parts[0].schema) as writer:
+        for part in parts:
+            writer.write_batch(part)
+    found = opened(decode(sink.getvalue().replace(b"abcd", b"\xff\xfebc"), None), PLAIN)
+    assert categorical(found.columns["c"]).categories == ("good", "\ufffd\ufffdbc")
+    assert likeness.counted(found.columns["x"]) == likeness.counted([1, None, 1, None])
+
+
+def test_the_later_part_holds() -> None:
+    """Of a name in both parts the one that comes last in the row counts, in rows and in columns."""
+    rows = [{"prediction": {"x": 1}, "features": {"x": 2}}]
+    assert columns(rows, PLAIN) == {"x": [2]}
+    found = opened(decode(stream({name: [part] for name, part in rows[0].items()}), None), PLAIN)
+    assert likeness.counted(found.columns["x"]) == likeness.counted([2])
+
+
+def test_booleans_of_csv_fill_a_column() -> None:
+    """A lone prediction in CSV is the boolean that it says, beside a column of the model's name, too."""
+    found = opened(decode(b"score,prediction\n,TRUE\n,False\n7,true\n", "text/csv"), PLAIN)
+    assert categorical(found.columns["score"], text=True).categories == ("true", "false", "7")
+
+
+def test_too_many_fields() -> None:
+    """Fields of structs are columns like others, and as many may be named."""
+    inside = pa.StructArray.from_arrays([pa.array([1])] * 66_000, names=[f"f{n}" for n in range(66_000)])
+    with pytest.raises(TooLarge):
+        opened(decode(stream({"features": inside}), None), PLAIN)
